@@ -13,6 +13,7 @@ Usage: enter.sh [OPTIONS] COMMAND
   start               create the environment, unless it runs
   exec CMD [ARG...]   run a command in it (starts it if needed)
   shell               an interactive shell in it
+  mount               add the read-only stores listed in DIR/segments, a line "IMAGE MOUNTPOINT" each
   status              say whether it runs; exit 3 when it does not
   stop                stop its containers and end its processes
 
@@ -134,7 +135,6 @@ start() {
 start_locked() {
   uid=$(id -u) gid=$(id -g)
   [ ! -e "$dir/holder" ] || recover
-  [ -e "$dir/segments" ] || write_storage_conf >"$dir/storage.conf"
   # The holder answers on a pipe: its pid, then "ready"; the pipe ends early when it fails.
   (new_user_namespace </dev/null 2>"$dir/log" 9>&- &) | {
     if read -r holder && map_ids && read -r state && [ "$state" = ready ]; then
@@ -196,14 +196,6 @@ write_map() { # uid|gid OWN_ID FIRST_SUBORDINATE
 
 as_root() { if [ "$uid" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-# storage.conf(5). Rootless podman takes the graph root from rootless_storage_path up to 5.8.
-write_storage_conf() {
-  echo '[storage]'
-  printf '%s = "%s"\n' driver "$layers" graphroot "$graph_root" rootless_storage_path "$graph_root" \
-    runroot "$XDG_RUNTIME_DIR/containers"
-  [ "$driver" != fuse-overlayfs ] || printf '[storage.options.overlay]\nmount_program = "%s"\n' /usr/bin/fuse-overlayfs
-}
-
 # --- In the holder ----------------------------------------------------------------------------------
 
 # Runs in the new user namespace, without any capability until the maps are there and a program is executed.
@@ -218,8 +210,7 @@ hold() {
   again compose exec unshare --mount --propagation slave
 }
 
-# Composes the root on a tmpfs and pivots into it: chroot would not do, the kernel refuses to create user
-# namespaces below one (user_namespaces(7), EPERM).
+# Puts the root together on a tmpfs, and moves into it.
 compose() {
   new=$dir/root
   mount -t tmpfs -o mode=0755 podman-rootless "$new"
@@ -230,13 +221,31 @@ compose() {
   compose_run_root
   compose_etc
   mount --make-private "$new"
+  become_root
+}
+
+# Makes the composed tree the root of the mount namespace itself. A chroot alone would not do: the kernel
+# refuses to create user namespaces below one (user_namespaces(7), EPERM), and podman nests them.
+become_root() {
   cd "$new"
-  pivot_root . host
-  PATH=/usr/bin:/usr/sbin:/bin:/sbin
-  # FHS roots of 2021 and before have links to /host/etc; elsewhere the old root is of no use here.
-  case $(readlink "$rootfs/etc/passwd" || :) in /host/*) ;; *) umount -l /host ;; esac
+  if command -v pivot_root >/dev/null; then
+    pivot_root . host
+    PATH=/usr/bin:/usr/sbin:/bin:/sbin
+    # FHS roots of 2021 and before have links to /host/etc; elsewhere the old root is of no use here.
+    case $(readlink "$rootfs/etc/passwd" || :) in /host/*) ;; *) umount -l /host ;; esac
+    settle_in
+  else
+    # Not every machine has it (Debian after trixie): as switch_root(8) does, over the old root.
+    mount --rbind / host
+    mount -n --move . /
+    again settle-in exec chroot .
+  fi
+}
+
+# The last steps, in the new root: tells podman of the store, says "ready" and holds.
+settle_in() {
   export CONTAINERS_STORAGE_CONF="$dir/storage.conf" # by which recover knows its processes
-  [ ! -e "$dir/segments" ] || mount_segments
+  mount_segments
   echo ready
   exec sleep infinity >/dev/null 2>&1
 }
@@ -244,7 +253,7 @@ compose() {
 compose_from_rootfs() {
   for path in "$rootfs"/*; do
     name=${path##*/}
-    case $name in etc | nix | proc | sys | dev | home | tmp | run | var | root) continue ;; esac
+    case $name in etc | nix | nix-support | proc | sys | dev | home | tmp | run | var | root) continue ;; esac
     if [ -h "$path" ]; then
       ln -s "$(readlink "$path")" "$new/$name"
     elif [ -d "$path" ]; then
@@ -308,11 +317,29 @@ compose_etc() {
   } >>"$new/etc/containers/containers.conf"
 }
 
-# Lines of "IMAGE MOUNTPOINT": the read-only parts of the store that were there when the holder died.
+# Mounts the segments that nobody has mounted yet (the action does it in the kernel, with sudo; after the
+# holder died they are gone) and tells podman of all that are there.
 mount_segments() {
+  stores=
+  [ -e "$dir/segments" ] || : >"$dir/segments"
   while read -r image mountpoint; do
-    mkdir -p "$mountpoint" && squashfuse_ll "$image" "$mountpoint"
+    grep -qF " $mountpoint " /proc/self/mounts ||
+      { mkdir -p "$mountpoint" && squashfuse_ll "$image" "$mountpoint" </dev/null; } ||
+      { say "left out the cached store $image: it cannot be mounted" && continue; }
+    stores="$stores\"$mountpoint\", "
   done <"$dir/segments"
+  write_storage_conf >"$dir/storage.conf.new"
+  mv "$dir/storage.conf.new" "$dir/storage.conf"
+}
+
+# storage.conf(5). Rootless podman takes the graph root from rootless_storage_path up to 5.8.
+write_storage_conf() {
+  echo '[storage]'
+  printf '%s = "%s"\n' driver "$layers" graphroot "$graph_root" rootless_storage_path "$graph_root" \
+    runroot "$XDG_RUNTIME_DIR/containers"
+  printf '[storage.options]\nadditionalimagestores = [%s]\n' "${stores%, }"
+  [ "$driver" != fuse-overlayfs ] ||
+    printf '[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n'
 }
 
 # --- Join -------------------------------------------------------------------------------------------
@@ -361,6 +388,9 @@ case $command in
   shell) if [ -x "$rootfs/usr/bin/bash" ]; then join bash -i; else join sh -i; fi ;;
   status) status ;;
   stop) stop ;;
+  mount) again mount-inside join ;;
+  mount-inside) mount_segments ;;
+  settle-in) settle_in ;;
   hold) hold ;;
   compose) compose ;;
   *) die "unknown command '$command'; see --help" ;;

@@ -1,0 +1,89 @@
+import { mkdir, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isFeatureAvailable, restoreCache } from "@actions/cache";
+import { info, warning } from "@actions/core";
+import { formatBytes } from "../log.ts";
+import type { Segment } from "../store/segment.ts";
+import { chainKey, parseChain } from "./key.ts";
+
+/** More segments than this are not stacked up: the next job starts a chain of its own. */
+export const longestChain = 8;
+
+/**
+ * The directory that all entries are made from and unpacked to. Its path is part of an entry's version, so it
+ * has to be the same for all; a file in it is named by its digest, so restores side by side do not collide.
+ *
+ * @param temporary RUNNER_TEMP
+ */
+export const transitDirectory = (temporary: string): string => join(temporary, "podman-rootless-segments");
+
+/** Digests of the newest chain in the cache, oldest first; empty when there is none that can be used. */
+export async function findChain(prefix: string, temporary: string): Promise<string[]> {
+  if (!isFeatureAvailable()) {
+    warning("No cache service here: the image store starts empty and is not saved");
+    return [];
+  }
+  const key = await restoreCache([transitDirectory(temporary)], prefix, [prefix], { lookupOnly: true });
+  if (key === undefined) return [];
+  const chain = parseChain(prefix, key);
+  if (chain === undefined) {
+    warning(`The cache has the key ${key}, which is not one of this version's; starting with an empty store`);
+    return [];
+  }
+  if (chain.length >= longestChain) {
+    info(`The cached chain ${key} has reached ${longestChain} segments; starting a new one`);
+    return [];
+  }
+  return chain;
+}
+
+/**
+ * Fetches the segments of a chain, all at once. A segment that is gone cuts the chain there.
+ *
+ * @param directory where to put them
+ * @returns what could be had, oldest first
+ */
+export async function fetchChain(
+  prefix: string,
+  chain: readonly string[],
+  temporary: string,
+  directory: string,
+): Promise<Segment[]> {
+  await mkdir(directory, { recursive: true });
+  const fetched = await Promise.all(
+    chain.map((digest, index) =>
+      fetchSegment(chainKey(prefix, chain.slice(0, index + 1)), digest, temporary, directory),
+    ),
+  );
+  const missing = fetched.indexOf(undefined);
+  if (missing !== -1) {
+    warning(
+      `Segment ${chain[missing]} is no longer in the cache; the image store starts with what is below it`,
+    );
+  }
+  const whole = missing === -1 ? fetched : fetched.slice(0, missing);
+  return whole.filter((segment) => segment !== undefined);
+}
+
+async function fetchSegment(
+  key: string,
+  digest: string,
+  temporary: string,
+  directory: string,
+): Promise<Segment | undefined> {
+  const transit = transitDirectory(temporary);
+  // The library logs what goes wrong, and returns nothing.
+  const found = await restoreCache([transit], key).catch((error: unknown) => void warning(String(error)));
+  if (found !== key) return undefined;
+  const name = `${digest}.squashfs`;
+  const file = join(directory, name);
+  try {
+    // Out of the transit directory, which may hold only the new segment when that is saved.
+    await rename(join(transit, name), file);
+    info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
+    return { digest, file };
+  } catch (error) {
+    warning(`The cache entry ${key} does not hold its segment: ${String(error)}`);
+    return undefined;
+  }
+}

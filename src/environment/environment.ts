@@ -1,0 +1,63 @@
+import { type Output, type RunOptions, run, tryRun } from "../exec.ts";
+import type { StorageDriver } from "../inputs.ts";
+
+/** One environment, running or not: all that nix/enter.sh needs to find it. */
+export interface Environment {
+  /** Absolute path of enter.sh. */
+  script: string;
+  /** FHS root with podman in it. */
+  rootfs: string;
+  /** podman's image store. */
+  graphRoot: string;
+  driver: StorageDriver;
+  /** Where the environment keeps its own state, below the user's runtime directory. */
+  directory: string;
+  /** Absolute path of the executable that is podman in this environment. */
+  podman: string;
+}
+
+/** Program and arguments of enter.sh for an environment, up to its command. */
+export function enter(environment: Environment): [string, ...string[]] {
+  const { script, rootfs, graphRoot, driver, directory } = environment;
+  return [
+    "/bin/sh",
+    script,
+    ...["--rootfs", rootfs],
+    ...["--graph-root", graphRoot],
+    ...["--driver", driver],
+    ...["--dir", directory],
+  ];
+}
+
+type Command = "start" | "stop" | "mount";
+
+/** @throws {Error} in the words of enter.sh, which name cause and remedy */
+export async function command(environment: Environment, name: Command): Promise<void> {
+  const [shell, ...args] = enter(environment);
+  const { code, stderr } = await tryRun(shell, [...args, name]);
+  if (code !== 0) {
+    const lines = stderr.trim().split("\n");
+    throw new Error(lines.map((line) => line.replace(/^podman-rootless: /, "")).join("; "));
+  }
+}
+
+/** Runs a program of the rootfs in the environment and returns its standard output. */
+export function inside(
+  environment: Environment,
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const [shell, ...enterArgs] = enter(environment);
+  return run(shell, [...enterArgs, "exec", program, ...args], options);
+}
+
+/** As `inside`, for a program that may fail. */
+export function tryInside(
+  environment: Environment,
+  program: string,
+  args: readonly string[],
+): Promise<Output> {
+  const [shell, ...enterArgs] = enter(environment);
+  return tryRun(shell, [...enterArgs, "exec", program, ...args]);
+}

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { access, cp, mkdir, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { StorageDriver } from "../inputs.ts";
+import { type Environment, enter } from "./environment.ts";
+
+export interface LayoutRequest {
+  rootfs: string;
+  storageDriver: StorageDriver;
+  /** As in the input of that name; undefined: one directory for each rootfs and driver. */
+  storageRoot: string | undefined;
+  /** Absolute path of the action's checkout. */
+  action: string;
+  /** Where the job's own files live, such as RUNNER_TEMP. */
+  temporary: string;
+}
+
+/**
+ * Lays out the files of an environment: its script, and the executable that is podman in it. Both are copies
+ * below the job's temporary directory, because later steps must find them whatever becomes of the action.
+ */
+export async function layOut(request: LayoutRequest): Promise<Environment> {
+  const { rootfs, storageDriver: driver, action, temporary } = request;
+  const graphRoot =
+    request.storageRoot === undefined
+      ? join(homedir(), ".local", "share", "podman-rootless", shortDigest(`${driver} ${rootfs}`), "storage")
+      : resolve(request.storageRoot);
+  const id = shortDigest(graphRoot);
+  const home = join(temporary, "podman-rootless", id);
+  const environment: Environment = {
+    script: join(home, "enter.sh"),
+    rootfs,
+    graphRoot,
+    driver,
+    directory: join(await runtimeDirectory(), "podman-rootless", id),
+    podman: join(home, "bin", "podman"),
+  };
+  await mkdir(join(home, "bin"), { recursive: true });
+  await cp(join(action, "nix", "enter.sh"), environment.script);
+  await cp(join(action, "nix", "etc"), join(home, "etc"), { recursive: true });
+  await writeFile(environment.podman, renderPodman(environment), { mode: 0o755 });
+  return environment;
+}
+
+const shortDigest = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 12);
+
+/** As enter.sh finds it: the session's, or a directory of the user's own below /tmp. */
+async function runtimeDirectory(): Promise<string> {
+  const uid = process.getuid?.() ?? 0;
+  const session = process.env.XDG_RUNTIME_DIR || `/run/user/${uid}`;
+  return access(session, constants.W_OK).then(
+    () => session,
+    () => `/tmp/podman-rootless-${uid}`,
+  );
+}
+
+/** The text of the executable that the output `podman` names. */
+export function renderPodman(environment: Environment): string {
+  return `#!/bin/sh\nexec ${enter(environment).map(quote).join(" ")} exec podman "$@"\n`;
+}
+
+/** Quotes a word for sh(1). */
+export const quote = (word: string): string =>
+  /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

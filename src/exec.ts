@@ -1,0 +1,72 @@
+import { debug } from "@actions/core";
+import { getExecOutput } from "@actions/exec";
+
+export interface RunOptions {
+  cwd?: string;
+  /** Variables laid over this process's own; `undefined` removes one. */
+  env?: Record<string, string | undefined>;
+  /** Text for the program's standard input, which is empty otherwise. */
+  input?: string;
+  /** Show the program's standard error in the log as it comes. */
+  show?: boolean;
+}
+
+export interface Output {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A program that ended with another code than 0. The message has its own last words. */
+export class ProgramError extends Error {
+  readonly output: Output;
+
+  constructor(program: string, args: readonly string[], output: Output) {
+    const lastLines = output.stderr.trim().split("\n").slice(-6).join("\n");
+    super(`${[program, ...args.slice(0, 3)].join(" ")} failed with exit code ${output.code}: ${lastLines}`);
+    this.name = "ProgramError";
+    this.output = output;
+  }
+}
+
+/**
+ * Runs a program and returns its standard output.
+ *
+ * @throws {ProgramError} when it ends with another code than 0
+ */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const output = await tryRun(program, args, options);
+  if (output.code !== 0) throw new ProgramError(program, args, output);
+  return output.stdout;
+}
+
+/** Runs a program and returns how it ended. A program that cannot be started ends with code 127, as in a shell. */
+export async function tryRun(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Output> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...process.env, ...options.env })) {
+    if (value !== undefined) env[name] = value;
+  }
+  debug(`run ${JSON.stringify([program, ...args])}`);
+  try {
+    // Quoted, because the library splits its first argument at spaces.
+    const { exitCode, stdout, stderr } = await getExecOutput(`"${program}"`, [...args], {
+      env,
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      input: Buffer.from(options.input ?? ""),
+      silent: true,
+      ignoreReturnCode: true,
+      listeners: { stderr: (data) => options.show && process.stdout.write(data) },
+    });
+    return { code: exitCode, stdout, stderr };
+  } catch (error) {
+    return { code: 127, stdout: "", stderr: String(error) };
+  }
+}

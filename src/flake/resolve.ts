@@ -1,0 +1,102 @@
+import { ProgramError } from "../exec.ts";
+import type { Nix } from "../nix/nix.ts";
+import { runNix, tryNix } from "../nix/nix.ts";
+import type { System } from "../nix/releases.ts";
+import type { FlakeReference } from "./reference.ts";
+
+export interface LockedFlake {
+  /** Locked reference: evaluates to the same outputs everywhere. */
+  url: string;
+  /** Commit, or content hash where the flake has no commit. */
+  rev: string;
+}
+
+/** Fields of `nix flake metadata --json` that are used here. */
+interface Metadata {
+  url?: string;
+  resolvedUrl?: string;
+  revision?: string;
+  locked?: { rev?: string; narHash?: string };
+}
+
+/** @throws {Error} with Nix's own last words when the flake cannot be fetched or read */
+export async function lockFlake(nix: Nix, reference: FlakeReference): Promise<LockedFlake> {
+  const output = await tryNix(nix, ["flake", "metadata", "--json", "--no-write-lock-file", reference.url]);
+  if (output.code !== 0) throw flakeError(`Cannot read the flake ${reference.url}`, output.stderr);
+  return parseMetadata(output.stdout, reference.url);
+}
+
+/** @param json what `nix flake metadata --json` prints */
+export function parseMetadata(json: string, reference: string): LockedFlake {
+  const metadata = JSON.parse(json) as Metadata;
+  const rev = metadata.revision ?? metadata.locked?.rev ?? metadata.locked?.narHash ?? "";
+  // A path is locked by its content, and Nix may not take such a URL back: it stays as given.
+  const url = reference.startsWith("path:") ? reference : (metadata.url ?? metadata.resolvedUrl ?? reference);
+  return { url, rev };
+}
+
+/** In this order: the FHS root alone where a flake offers it, else a package that brings one along. */
+const wanted = ["rootfs", "default", "podman"] as const;
+
+/**
+ * The attribute path to build, such as "packages.x86_64-linux.rootfs".
+ *
+ * @throws {Error} listing the packages there are, when none is podman
+ */
+export async function chooseAttribute(nix: Nix, flake: LockedFlake, system: System): Promise<string> {
+  const packages = await attributeNames(nix, `${flake.url}#packages.${system}`);
+  const name = wanted.find((candidate) => packages.includes(candidate));
+  if (name !== undefined) return `packages.${system}.${name}`;
+  if ((await attributeNames(nix, `${flake.url}#defaultPackage`)).includes(system))
+    return `defaultPackage.${system}`;
+  throw new Error(
+    `The flake ${flake.url} has no podman for ${system}: none of the packages ${wanted.join(", ")}. It has: ${packages.join(", ") || "none"}. Name one with flake: ${flake.url}#ATTRIBUTE`,
+  );
+}
+
+async function attributeNames(nix: Nix, installable: string): Promise<string[]> {
+  const output = await tryNix(nix, ["eval", "--json", "--apply", "builtins.attrNames", installable]);
+  if (output.code === 0) return JSON.parse(output.stdout) as string[];
+  if (/does not provide attribute/.test(output.stderr)) return [];
+  throw flakeError(`Cannot evaluate ${installable}`, output.stderr);
+}
+
+/**
+ * Builds, or fetches from a binary cache, and keeps the result from garbage collection.
+ *
+ * @param link path of the symlink by which the store path is a root of the garbage collector
+ * @returns the store path of the output
+ */
+export async function build(nix: Nix, flake: LockedFlake, attribute: string, link: string): Promise<string> {
+  const installable = `${flake.url}#${attribute}`;
+  try {
+    const json = await runNix(
+      nix,
+      ["build", "--json", "--no-write-lock-file", "--out-link", link, installable],
+      { show: true },
+    );
+    const [result] = JSON.parse(json) as { outputs: Record<string, string> }[];
+    const path = result?.outputs.out ?? Object.values(result?.outputs ?? {})[0];
+    if (path === undefined) throw new Error(`Nix built ${installable} but named no output: ${json}`);
+    return path;
+  } catch (error) {
+    if (error instanceof ProgramError) throw flakeError(`Cannot build ${installable}`, error.output.stderr);
+    throw error;
+  }
+}
+
+/** One line of what was tried, and of what Nix said, the errors rather than the trace. */
+export function flakeError(what: string, stderr: string): Error {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const errors = lines.filter((line) => /^error:\s*\S/.test(line));
+  const reason =
+    errors.at(-1) ??
+    lines
+      .filter((line) => line !== "")
+      .slice(-3)
+      .join(" ");
+  const hint = /HTTP error (403|429)/.test(stderr)
+    ? " Give github-token: without one GitHub limits requests."
+    : "";
+  return new Error(`${what}: ${reason.replace(/^error:\s*/, "")}${hint}`);
+}

@@ -1,0 +1,75 @@
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import { info } from "@actions/core";
+import type { Nix } from "../nix/nix.ts";
+import { runNix } from "../nix/nix.ts";
+import { currentSystem } from "../nix/releases.ts";
+import { parseReference } from "./reference.ts";
+import { build, chooseAttribute, lockFlake } from "./resolve.ts";
+
+export interface Rootfs {
+  /** Store path of the FHS root. */
+  path: string;
+  /** Commit or content hash of the flake that it comes from. */
+  rev: string;
+}
+
+export interface RootfsRequest {
+  /** As in the input of that name. */
+  flake: string | undefined;
+  /** Absolute path of the action's checkout. */
+  action: string;
+  /** Directory to which a relative flake reference relates. */
+  workspace: string;
+  /** Where to put the symlink that keeps the rootfs from garbage collection. */
+  link: string;
+}
+
+/**
+ * Builds the FHS root of a flake, and makes sure that podman is in it.
+ *
+ * @throws {Error} for a flake that cannot be read or built, or that has no podman
+ */
+export async function buildRootfs(nix: Nix, request: RootfsRequest): Promise<Rootfs> {
+  const reference = parseReference(request.flake, request.action, request.workspace);
+  const locked = await lockFlake(nix, reference);
+  info(`Flake ${locked.url}, revision ${locked.rev}`);
+  const attribute = reference.attribute ?? (await chooseAttribute(nix, locked, currentSystem()));
+  const output = await build(nix, locked, attribute, request.link);
+  const path = await findRootfs(nix, output);
+  if (path === undefined) {
+    throw new Error(
+      `${locked.url}#${attribute} has no FHS root with podman: neither ${output} nor a path it refers to has usr/bin/podman. Name a package built by buildFHSEnv with podman in it.`,
+    );
+  }
+  info(`Rootfs ${path}`);
+  return { path, rev: locked.rev };
+}
+
+/** The FHS root that an output is, or that it refers to: launchers keep theirs in their closure. */
+async function findRootfs(nix: Nix, output: string): Promise<string | undefined> {
+  if (await hasPodman(output)) return output;
+  const closure = await runNix(nix, ["path-info", "--recursive", output]);
+  for (const path of fhsRoots(closure)) if (await hasPodman(path)) return path;
+  return undefined;
+}
+
+/**
+ * The store paths that are named as FHS roots are: NAME-fhs by chrootenv and bubblewrap up to 2024,
+ * NAME-fhsenv-rootfs since.
+ *
+ * @param closure store paths, one a line
+ */
+export function fhsRoots(closure: string): string[] {
+  return closure.split("\n").filter((path) => /-(fhs|fhsenv-rootfs)$/.test(path));
+}
+
+async function hasPodman(root: string): Promise<boolean> {
+  try {
+    // The entry itself, not what it links to: that may exist inside the environment only.
+    await lstat(join(root, "usr", "bin", "podman"));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,109 @@
+import { getInput, setSecret } from "@actions/core";
+
+export const storageDrivers = ["fuse-overlayfs", "overlay", "vfs"] as const;
+export type StorageDriver = (typeof storageDrivers)[number];
+
+/** The inputs of action.yml, checked. */
+export interface Inputs {
+  /** Flake reference, perhaps with `#attribute`; undefined: the action's own flake. */
+  flake: string | undefined;
+  nixVersion: string;
+  /** A tarball to install instead of the release of `nixVersion`. */
+  nixTarball: { url: string; sha256: string } | undefined;
+  githubToken: string;
+  storageDriver: StorageDriver;
+  /** Graph root as given; undefined: the action chooses one. */
+  storageRoot: string | undefined;
+  cache: boolean;
+  cacheKey: string;
+}
+
+const repository = "github:es-nix/podman-rootless";
+
+/**
+ * Reads the step's inputs.
+ *
+ * @param read gives the value of an input, empty when it was not set
+ * @throws {Error} naming the input, its value and what was expected
+ */
+export function loadInputs(read: (name: string) => string = getInput): Inputs {
+  const githubToken = read("github-token");
+  if (githubToken !== "") setSecret(githubToken);
+  return {
+    flake: flake(read("flake"), read("rev")),
+    nixVersion: matching(read, "nix-version", /^\d+\.\d+(\.\d+)?$/, "a version such as 2.34.7"),
+    nixTarball: nixTarball(read),
+    githubToken,
+    storageDriver: storageDriver(read("storage-driver")),
+    storageRoot: storageRoot(read("storage-root")),
+    cache: yesOrNo(read, "cache"),
+    cacheKey: matching(
+      read,
+      "cache-key",
+      /^[A-Za-z0-9._-]{1,100}$/,
+      "1 to 100 letters, digits, '.', '_' or '-'",
+    ),
+  };
+}
+
+function invalid(name: string, value: string, expected: string): Error {
+  return new Error(`Invalid ${name} '${value}'. Expected ${expected}.`);
+}
+
+function matching(read: (name: string) => string, name: string, pattern: RegExp, expected: string): string {
+  const value = read(name);
+  if (!pattern.test(value)) throw invalid(name, value, expected);
+  return value;
+}
+
+function flake(reference: string, rev: string): string | undefined {
+  if (rev !== "") {
+    if (reference !== "") throw new Error(`Give flake or rev, not both: rev is a revision of ${repository}`);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,254}$/.test(rev) || rev.includes("..")) {
+      throw invalid("rev", rev, `a commit, tag or branch of ${repository}`);
+    }
+    return `${repository}/${rev}`;
+  }
+  if (reference === "") return undefined;
+  // A URL with a scheme of Nix's, a path, or an entry of the registry: see "Flake references" in Nix's manual.
+  const url =
+    /^(github|gitlab|sourcehut|git|git\+(https|http|ssh|file)|hg\+(https|http|ssh|file)|path|tarball|tarball\+(https|http|file)|https|http|file|file\+(https|http|file)|flake):[^\s]+$/;
+  const path = /^\.{0,2}\/[^\s:]*$|^\.{1,2}([?#][^\s]*)?$/;
+  const indirect = /^[A-Za-z][\w-]*(\/[\w.-]+){0,2}([?#][^\s]*)?$/;
+  if (!url.test(reference) && !path.test(reference) && !indirect.test(reference)) {
+    throw invalid("flake", reference, `a flake reference such as ${repository} or path:./nix`);
+  }
+  return reference;
+}
+
+function nixTarball(read: (name: string) => string): { url: string; sha256: string } | undefined {
+  const url = read("nix-url");
+  const sha256 = read("nix-sha256").toLowerCase();
+  if (url === "" && sha256 === "") return undefined;
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw invalid("nix-url", url, "an http or https URL of a nix-VERSION-SYSTEM.tar.xz");
+  }
+  if (!/^[0-9a-f]{64}$/.test(sha256)) {
+    throw invalid("nix-sha256", sha256, "64 hexadecimal digits, the SHA-256 of the tarball at nix-url");
+  }
+  return { url, sha256 };
+}
+
+function storageDriver(value: string): StorageDriver {
+  const driver = storageDrivers.find((known) => known === value);
+  if (driver === undefined) throw invalid("storage-driver", value, "fuse-overlayfs, overlay or vfs");
+  return driver;
+}
+
+function storageRoot(value: string): string | undefined {
+  // storage.conf(5) is TOML, and podman expands $VARIABLES in its paths.
+  if (/[\p{Cc}"\\$]/u.test(value))
+    throw invalid("storage-root", value, "a path without quotes, backslashes or $");
+  return value === "" ? undefined : value;
+}
+
+function yesOrNo(read: (name: string) => string, name: string): boolean {
+  const value = read(name);
+  if (value !== "true" && value !== "false") throw invalid(name, value, "true or false");
+  return value === "true";
+}

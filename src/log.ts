@@ -1,0 +1,21 @@
+import * as core from "@actions/core";
+
+/** Runs one stage in a group of the log, and says after it how long it took. */
+export async function stage<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  core.startGroup(name);
+  try {
+    return await work();
+  } finally {
+    core.endGroup();
+    core.info(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+}
+
+const units = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** @param bytes a size in bytes; the text is in decimal units, as registries and GitHub give them */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import { warning } from "@actions/core";
+import { bringBack } from "./cache/bring-back.ts";
+import { keyPrefix } from "./cache/key.ts";
+import { cacheObstacle } from "./cache/obstacle.ts";
+import { command, type Environment, inside } from "./environment/environment.ts";
+import { layOut } from "./environment/layout.ts";
+import { buildRootfs } from "./flake/rootfs.ts";
+import { type Inputs, loadInputs } from "./inputs.ts";
+import { stage } from "./log.ts";
+import { provideNix } from "./nix/nix.ts";
+import { currentSystem } from "./nix/releases.ts";
+import { setOutputs } from "./outputs.ts";
+import type { Place } from "./place.ts";
+import { prepareRunner } from "./runner/prepare.ts";
+import { remember } from "./state.ts";
+
+/** Gives later steps a podman: from the step's inputs to its outputs, a stage a line. */
+export async function main(place: Place): Promise<void> {
+  remember({ started: true });
+  const inputs = loadInputs();
+  const home = join(place.temporary, "podman-rootless");
+
+  const nix = await stage("Nix", () => provideNix(inputs, join(home, "nix")));
+  const flake = { ...place, flake: inputs.flake, link: join(home, "rootfs") };
+  const rootfs = await stage("Flake", () => buildRootfs(nix, flake));
+  await stage("Runner", () => prepareRunner(inputs.storageDriver));
+  const environment = await layOut({ ...place, ...inputs, rootfs: rootfs.path });
+  remember({ environment });
+  await stage("Environment", () => command(environment, "start"));
+  const podmanVersion = await readVersion(environment);
+  const cacheKey = await stage("Cache", () => restoreStore(environment, inputs, podmanVersion, place));
+
+  setOutputs({
+    podman: environment.podman,
+    "podman-version": podmanVersion,
+    "storage-root": environment.graphRoot,
+    "storage-driver": environment.driver,
+    "cache-hit": cacheKey !== "",
+    "cache-key": cacheKey,
+    "flake-rev": rootfs.rev,
+  });
+}
+
+async function readVersion(environment: Environment): Promise<string> {
+  const line = await inside(environment, "podman", ["--version"]);
+  return line.trim().split(" ").at(-1) ?? "";
+}
+
+/** The key of the cached store that is there now, empty without one. */
+async function restoreStore(
+  environment: Environment,
+  { cache, cacheKey }: Inputs,
+  podmanVersion: string,
+  { temporary }: Place,
+): Promise<string> {
+  if (!cache) return "";
+  const obstacle = cacheObstacle(podmanVersion, environment.driver);
+  if (obstacle !== undefined) {
+    warning(`The image store is not cached: ${obstacle}`);
+    return "";
+  }
+  const prefix = keyPrefix({ system: currentSystem(), podmanVersion, driver: "overlay", name: cacheKey });
+  const { chain, key } = await bringBack(environment, prefix, temporary);
+  remember({ cache: { prefix, chain } });
+  return key;
+}

@@ -1,0 +1,53 @@
+import { access, constants } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { tryRun } from "../exec.ts";
+
+/** A Nix that can be run. */
+export interface Nix {
+  /** Absolute path of the directory with nix, nix-store and the others. */
+  bin: string;
+  /** Such as "2.34.7". */
+  version: string;
+  /** Settings for its commands, added with NIX_USER_CONF_FILES; see nix.conf(5). */
+  configFile?: string;
+}
+
+/** Flakes with locked path inputs and `nix build --json` as used here came with it. */
+const oldest = [2, 8] as const;
+
+/**
+ * The first Nix on PATH, or at a place where installers put it, that is new enough for flakes.
+ *
+ * @param path the directories to look in, as PATH has them
+ */
+export async function findNix(path: string = process.env.PATH ?? ""): Promise<Nix | undefined> {
+  const usual = [join(homedir(), ".nix-profile", "bin"), "/nix/var/nix/profiles/default/bin"];
+  for (const bin of [...path.split(delimiter), ...usual]) {
+    const program = join(bin, "nix");
+    if (bin === "" || !(await isExecutable(program))) continue;
+    const { stdout } = await tryRun(program, ["--version"]);
+    const version = parseVersion(stdout);
+    if (version !== undefined && isFlakeCapable(version)) return { bin, version };
+  }
+  return undefined;
+}
+
+/** @param line what `nix --version` prints, such as "nix (Nix) 2.34.7" or "nix (Determinate Nix 3.1) 2.26.3" */
+export function parseVersion(line: string): string | undefined {
+  return /\s(\d+\.\d+(?:\.\d+)?)\S*\s*$/.exec(line)?.[1];
+}
+
+export function isFlakeCapable(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > oldest[0] || (major === oldest[0] && minor >= oldest[1]);
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { addPath, info } from "@actions/core";
+import { type RunOptions, run, tryRun } from "../exec.ts";
+import type { Inputs } from "../inputs.ts";
+import { findNix, type Nix } from "./find.ts";
+import { installNix } from "./install.ts";
+import { currentSystem, releaseTarball } from "./releases.ts";
+
+export type { Nix } from "./find.ts";
+
+/**
+ * The Nix on PATH, or else the one that the inputs name, installed and put on the PATH of later steps.
+ *
+ * @param directory where its settings are kept, readable by this user only: they may hold the token
+ */
+export async function provideNix(inputs: Inputs, directory: string): Promise<Nix> {
+  const configFile = join(directory, "nix.conf");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeFile(configFile, nixConfig(inputs.githubToken), { mode: 0o600 });
+  const found = await findNix();
+  if (found !== undefined) {
+    info(`Using Nix ${found.version} at ${found.bin}`);
+    return { ...found, configFile };
+  }
+  const tarball = inputs.nixTarball ?? releaseTarball(inputs.nixVersion, currentSystem());
+  const installed = await installNix(tarball, directory);
+  addPath(installed.bin);
+  return { ...installed, configFile };
+}
+
+/** Settings for the commands of this action, in the format of nix.conf(5). */
+export function nixConfig(githubToken: string): string {
+  const lines = ["extra-experimental-features = nix-command flakes", "accept-flake-config = false"];
+  if (githubToken !== "") lines.push(`extra-access-tokens = github.com=${githubToken}`);
+  // A single-user installation has no build users; with a daemon this setting of a client has no effect.
+  lines.push("build-users-group =");
+  return `${lines.join("\n")}\n`;
+}
+
+const withConfig = (nix: Nix, options: RunOptions): RunOptions => ({
+  ...options,
+  env: {
+    ...options.env,
+    // Earlier files win over later ones; the second is where Nix looks by itself.
+    NIX_USER_CONF_FILES: [
+      nix.configFile,
+      join(process.env.XDG_CONFIG_HOME || join(process.env.HOME ?? "/", ".config"), "nix", "nix.conf"),
+    ]
+      .filter((file) => file !== undefined)
+      .join(":"),
+  },
+});
+
+/** Runs `nix ARGS` and returns its standard output. */
+export const runNix = (nix: Nix, args: readonly string[], options: RunOptions = {}) =>
+  run(join(nix.bin, "nix"), args, withConfig(nix, options));
+
+/** Runs `nix ARGS` and returns how it ended. */
+export const tryNix = (nix: Nix, args: readonly string[], options: RunOptions = {}) =>
+  tryRun(join(nix.bin, "nix"), args, withConfig(nix, options));

@@ -1,0 +1,19 @@
+import { info, setOutput } from "@actions/core";
+
+/** The outputs of action.yml. */
+export interface Outputs {
+  podman: string;
+  "podman-version": string;
+  "storage-root": string;
+  "storage-driver": string;
+  "cache-hit": boolean;
+  "cache-key": string;
+  "flake-rev": string;
+}
+
+export function setOutputs(outputs: Outputs): void {
+  for (const [name, value] of Object.entries(outputs)) {
+    setOutput(name, value);
+    info(`${name}=${value}`);
+  }
+}

@@ -1,0 +1,24 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where this run of the action stands; all absolute paths. */
+export interface Place {
+  /** The action's own checkout. */
+  action: string;
+  /** The job's working directory, to which relative paths of inputs relate. */
+  workspace: string;
+  /** Emptied by the runner before and after each job. */
+  temporary: string;
+}
+
+/** @throws {Error} outside of a runner */
+export function findPlace(env: NodeJS.ProcessEnv = process.env): Place {
+  const temporary = env.RUNNER_TEMP;
+  if (!temporary) throw new Error("RUNNER_TEMP is not set: run this as a step of a GitHub Actions workflow.");
+  return {
+    // One up from src/ and from dist/ alike.
+    action: dirname(dirname(fileURLToPath(import.meta.url))),
+    workspace: env.GITHUB_WORKSPACE || process.cwd(),
+    temporary,
+  };
+}

@@ -1,0 +1,21 @@
+import { getState, saveState } from "@actions/core";
+import type { Environment } from "./environment/environment.ts";
+
+/** What post needs to know. Each part is saved before the side effect that post has to end or undo. */
+export interface State {
+  /** Set as soon as main has begun, by which the bundle knows that it runs as post. */
+  started: boolean;
+  environment?: Environment;
+  /** Absent when the cache is off or this podman cannot use it. */
+  cache?: { prefix: string; chain: string[] };
+}
+
+export const loadState = (): State => JSON.parse(getState("state") || '{"started":false}') as State;
+
+let state: State = { started: false };
+
+/** Lays `part` over what was saved before; the runner keeps the last value of a state. */
+export function remember(part: Partial<State>): void {
+  state = { ...state, ...part };
+  saveState("state", JSON.stringify(state));
+}
