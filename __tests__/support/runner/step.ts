@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Machine } from "../machine/machine.ts";
+import { TEMP } from "./context.ts";
+import { parseEnv, parseKeyValues, prependPaths } from "./files.ts";
+import type { Log } from "./log.ts";
+
+export interface StepProcess {
+  argv: string[];
+  env: Record<string, string | undefined>;
+  /** PATH before what earlier steps put in front of it is the environment's; this goes in front, first first. */
+  paths: string[];
+  cwd: string;
+  timeout?: number | undefined;
+  log: Log;
+}
+
+export interface StepEffects {
+  code: number | null;
+  success: boolean;
+  outputHeld: boolean;
+  outputs: Map<string, string>;
+  env: Map<string, string>;
+  state: Map<string, string>;
+  /** `paths` of the process with those of GITHUB_PATH in front. */
+  paths: string[];
+  summary: string;
+}
+
+/** Runs one process of a step with its five command files, and reads these however it ends. */
+export async function runProcess(machine: Machine, step: StepProcess): Promise<StepEffects> {
+  const id = randomUUID();
+  const file = (kind: string) => `${TEMP}/_runner_file_commands/${kind}_${id}`;
+  const files = {
+    GITHUB_OUTPUT: file("set_output"),
+    GITHUB_ENV: file("set_env"),
+    GITHUB_PATH: file("add_path"),
+    GITHUB_STATE: file("save_state"),
+    GITHUB_STEP_SUMMARY: file("step_summary"),
+  };
+  for (const path of Object.values(files)) writeInside(machine, path, "");
+
+  const path = [...step.paths, step.env.PATH].filter(Boolean).join(":");
+  const { code, signal, timedOut, outputHeld } = await machine.exec(step.argv, {
+    env: { ...step.env, PATH: path, ...files },
+    cwd: step.cwd,
+    onOutput: (text, stream) => step.log.write(text, stream),
+    ...(step.timeout === undefined ? {} : { timeout: step.timeout }),
+  });
+  step.log.end();
+  if (timedOut) step.log.error(`The action has timed out after ${step.timeout} ms.`);
+  else if (signal) step.log.error(`The process was ended by ${signal}.`);
+
+  let valid = true;
+  const read = <T>(name: keyof typeof files, parse: (text: string) => T, otherwise: T): T => {
+    try {
+      return parse(readFileSync(machine.directory(files[name]), "utf8"));
+    } catch (error) {
+      step.log.error(`Unable to process file command '${name}' successfully.`);
+      step.log.error((error as Error).message);
+      valid = false;
+      return otherwise;
+    }
+  };
+  const outputs = read("GITHUB_OUTPUT", parseKeyValues, new Map());
+  const env = read("GITHUB_ENV", parseEnv, new Map());
+  const state = read("GITHUB_STATE", parseKeyValues, new Map());
+  const paths = read("GITHUB_PATH", (text) => prependPaths(text, step.paths), step.paths);
+  const summary = read("GITHUB_STEP_SUMMARY", (text) => text, "");
+  return { code, success: code === 0 && valid, outputHeld, outputs, env, state, paths, summary };
+}
+
+/** Writes a file below /home of the machine, as its user. */
+export function writeInside(machine: Machine, path: string, text: string): void {
+  const host = machine.directory(path);
+  makeDirectory(dirname(host));
+  writeFileSync(host, text);
+  chownSync(host, 1001, 1001);
+}
+
+/** Like mkdir -p, by the machine's user; a path of the host. */
+function makeDirectory(host: string): void {
+  const first = mkdirSync(host, { recursive: true });
+  for (let path = host; first !== undefined && path.length >= first.length; path = join(path, "..")) {
+    chownSync(path, 1001, 1001);
+  }
+}
