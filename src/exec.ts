@@ -5,8 +5,6 @@ export interface RunOptions {
   cwd?: string;
   /** Variables laid over this process's own; `undefined` removes one. */
   env?: Record<string, string | undefined>;
-  /** Text for the program's standard input, which is empty otherwise. */
-  input?: string;
   /** Show the program's standard error in the log as it comes. */
   show?: boolean;
 }
@@ -17,12 +15,13 @@ export interface Output {
   stderr: string;
 }
 
-/** A program that ended with another code than 0. The message has its own last words. */
+/** A program that ended with another code than 0. The message is one line, with the program's last words. */
 export class ProgramError extends Error {
   readonly output: Output;
 
   constructor(program: string, args: readonly string[], output: Output) {
-    const lastLines = output.stderr.trim().split("\n").slice(-6).join("\n");
+    const lines = output.stderr.split("\n").filter((line) => line.trim() !== "");
+    const lastLines = lines.slice(-3).join("; ");
     super(`${[program, ...args.slice(0, 3)].join(" ")} failed with exit code ${output.code}: ${lastLines}`);
     this.name = "ProgramError";
     this.output = output;
@@ -60,7 +59,6 @@ export async function tryRun(
     const { exitCode, stdout, stderr } = await getExecOutput(`"${program}"`, [...args], {
       env,
       ...(options.cwd !== undefined && { cwd: options.cwd }),
-      input: Buffer.from(options.input ?? ""),
       silent: true,
       ignoreReturnCode: true,
       listeners: { stderr: (data) => options.show && process.stdout.write(data) },

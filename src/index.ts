@@ -4,7 +4,13 @@ import { findPlace } from "./place.ts";
 import { post } from "./post.ts";
 import { loadState } from "./state.ts";
 
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+function message(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const full = /no space left|ENOSPC|disk quota exceeded/i.test(text);
+  return full
+    ? `${text}. Free some space, or name a larger disk with storage-root (df -h shows them).`
+    : text;
+}
 
 // The runner starts the same bundle before and after the job's other steps.
 const state = loadState();

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { warning } from "@actions/core";
-import { bringBack } from "./cache/bring-back.ts";
+import { bringBack, keyOf } from "./cache/bring-back.ts";
 import { keyPrefix } from "./cache/key.ts";
 import { cacheObstacle } from "./cache/obstacle.ts";
-import { command, type Environment, inside } from "./environment/environment.ts";
+import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
 import { type Inputs, loadInputs } from "./inputs.ts";
@@ -26,10 +26,14 @@ export async function main(place: Place): Promise<void> {
   const rootfs = await stage("Flake", () => buildRootfs(nix, flake));
   await stage("Runner", () => prepareRunner(inputs.storageDriver));
   const environment = await layOut({ ...place, ...inputs, rootfs: rootfs.path });
-  remember({ environment });
+  // One that runs already is an earlier step's, and ends with that step's post.
+  const shared = await isRunning(environment);
+  if (!shared) remember({ environment });
   await stage("Environment", () => command(environment, "start"));
   const podmanVersion = await readVersion(environment);
-  const cacheKey = await stage("Cache", () => restoreStore(environment, inputs, podmanVersion, place));
+  const cacheKey = shared
+    ? ""
+    : await stage("Cache", () => restoreStore(environment, inputs, podmanVersion, place));
 
   setOutputs({
     podman: environment.podman,
@@ -61,7 +65,8 @@ async function restoreStore(
     return "";
   }
   const prefix = keyPrefix({ system: currentSystem(), podmanVersion, driver: "overlay", name: cacheKey });
-  const { chain, key } = await bringBack(environment, prefix, temporary);
-  remember({ cache: { prefix, chain } });
-  return key;
+  const store = await bringBack(environment, prefix, temporary);
+  if (store === undefined) return "";
+  remember({ cache: store });
+  return keyOf(store);
 }

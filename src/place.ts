@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where this run of the action stands; all absolute paths. */
+/** Where this run of the action stands. Paths are absolute. */
 export interface Place {
   /** The action's own checkout. */
   action: string;
@@ -9,6 +9,8 @@ export interface Place {
   workspace: string;
   /** Emptied by the runner before and after each job. */
   temporary: string;
+  /** Unlike for any other run of a workflow, and for any other attempt at it. */
+  run: string;
 }
 
 /** @throws {Error} outside of a runner */
@@ -20,5 +22,6 @@ export function findPlace(env: NodeJS.ProcessEnv = process.env): Place {
     action: dirname(dirname(fileURLToPath(import.meta.url))),
     workspace: env.GITHUB_WORKSPACE || process.cwd(),
     temporary,
+    run: `${env.GITHUB_RUN_ID ?? ""}.${env.GITHUB_RUN_ATTEMPT ?? ""}.${env.GITHUB_JOB ?? ""}`,
   };
 }

@@ -10,8 +10,9 @@ import type { State } from "./state.ts";
 export async function post({ environment, cache }: State, place: Place): Promise<void> {
   if (environment === undefined) return;
   if (cache !== undefined) {
-    await stage("Save", () => saveStore(environment, cache, place.temporary)).catch((error: unknown) =>
-      warning(`The image store is not saved: ${error instanceof Error ? error.message : String(error)}`),
+    await stage("Save", () => saveStore(environment, cache, place.temporary, place.run)).catch(
+      (error: unknown) =>
+        warning(`The image store is not saved: ${error instanceof Error ? error.message : String(error)}`),
     );
   }
   await stage("Stop", () => command(environment, "stop"));

@@ -1,4 +1,5 @@
 import { getState, saveState } from "@actions/core";
+import type { CachedStore } from "./cache/bring-back.ts";
 import type { Environment } from "./environment/environment.ts";
 
 /** What post needs to know. Each part is saved before the side effect that post has to end or undo. */
@@ -7,7 +8,7 @@ export interface State {
   started: boolean;
   environment?: Environment;
   /** Absent when the cache is off or this podman cannot use it. */
-  cache?: { prefix: string; chain: string[] };
+  cache?: CachedStore;
 }
 
 export const loadState = (): State => JSON.parse(getState("state") || '{"started":false}') as State;

@@ -93,16 +93,18 @@ export interface StandInFlake {
   directory: string;
   /** A checkout of this repository: its flake.nix, flake.lock and nix/ are taken. */
   action: string;
-  /** A directory made by prepareDebianRoot. */
+  /** Where Nix will find a directory made by prepareDebianRoot. */
   debian: string;
+  /** Where Nix will find `directory`, when that is elsewhere: in a machine. */
+  seenAt?: string;
 }
 
 /**
  * Writes a flake whose outputs are the action's own, with the stand-in for nixpkgs in place of nixpkgs, so that
- * `nix build path:DIRECTORY#rootfs` needs no network. Returns its reference, `path:DIRECTORY`.
+ * `nix build path:DIRECTORY#rootfs` needs no network. Returns its reference, `path:DIRECTORY` as seen.
  * Needs Nix's setting `sandbox = false`.
  */
-export function writeStandInFlake({ directory, action, debian }: StandInFlake): string {
+export function writeStandInFlake({ directory, action, debian, seenAt = directory }: StandInFlake): string {
   rmSync(directory, { recursive: true, force: true });
   const actionCopy = join(directory, "action");
   const nixpkgsCopy = join(directory, "nixpkgs");
@@ -120,11 +122,11 @@ export function writeStandInFlake({ directory, action, debian }: StandInFlake): 
       flake = false;
     };
     nixpkgs = {
-      url = "path:${nixpkgsCopy}";
+      url = "path:${join(seenAt, "nixpkgs")}";
       inputs.debian.follows = "debian";
     };
     podman-rootless = {
-      url = "path:${actionCopy}";
+      url = "path:${join(seenAt, "action")}";
       inputs.nixpkgs.follows = "nixpkgs";
     };
   };
@@ -133,5 +135,5 @@ export function writeStandInFlake({ directory, action, debian }: StandInFlake): 
 }
 `,
   );
-  return `path:${directory}`;
+  return `path:${seenAt}`;
 }

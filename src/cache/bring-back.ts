@@ -1,19 +1,27 @@
-import { join } from "node:path";
 import { info, warning } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
+import { keep, keptSegments, readKept, segmentsDirectory } from "../store/kept.ts";
 import { mountSegments } from "../store/mount.ts";
+import type { Segment } from "../store/segment.ts";
 import { readStore } from "../store/store.ts";
 import { chainKey } from "./key.ts";
 import { fetchChain, findChain } from "./restore.ts";
 
+/** A store's place in the cache, as post needs it to save what is new. */
 export interface CachedStore {
+  prefix: string;
   /** Digests of the segments that are mounted, oldest first. */
   chain: string[];
-  /** Key of the last of them, empty without one. */
-  key: string;
+  /**
+   * Not all that the cache has could be used: what is saved next has to be newer than it, even where a job
+   * before has saved the same.
+   */
+  cut: boolean;
 }
 
-const nothing: CachedStore = { chain: [], key: "" };
+/** The key of the last segment of a cached store, empty without one. */
+export const keyOf = ({ prefix, chain }: CachedStore): string =>
+  chain.length === 0 ? "" : chainKey(prefix, chain);
 
 /**
  * Brings the image store back from the cache, where there is one. A fault of the cache is a warning and an
@@ -25,34 +33,50 @@ export async function bringBack(
   environment: Environment,
   prefix: string,
   temporary: string,
-): Promise<CachedStore> {
+): Promise<CachedStore | undefined> {
   try {
-    const { images } = await readStore(environment.graphRoot);
-    if (images.length > 0) {
-      info(
-        `The image store ${environment.graphRoot} has ${images.length} images of its own; it stays as it is`,
-      );
-      return nothing;
-    }
-    const found = await findChain(prefix, temporary);
-    if (found.length === 0) {
-      info(`No cached image store for ${prefix}; starting with an empty one`);
-      return nothing;
-    }
-    const segments = await fetchChain(
-      prefix,
-      found,
-      temporary,
-      join(temporary, "podman-rootless", "segments"),
-    );
-    if (segments.length === 0) return nothing;
-    const chain = segments.map(({ digest }) => digest);
-    info(
-      `Mounted ${chain.length} of ${found.length} segments by ${await mountSegments(environment, segments)}`,
-    );
-    return { chain, key: chainKey(prefix, chain) };
+    return await tryBringBack(environment, prefix, temporary);
   } catch (error) {
     warning(`The image store starts empty: ${error instanceof Error ? error.message : String(error)}`);
-    return nothing;
+    return { prefix, chain: [], cut: true };
   }
 }
+
+async function tryBringBack(
+  environment: Environment,
+  prefix: string,
+  temporary: string,
+): Promise<CachedStore | undefined> {
+  const { graphRoot } = environment;
+  const { layers, images } = await readStore(graphRoot);
+  if (layers.length > 0 || images.length > 0) return await reuse(environment, prefix, images.length);
+
+  const found = await findChain(prefix, temporary);
+  if (found.chain.length === 0) {
+    info("The image store starts empty");
+    return { prefix, chain: [], cut: found.cut };
+  }
+  const fetched = await fetchChain(prefix, found.chain, temporary, segmentsDirectory(graphRoot));
+  const mounted = digests(await mountSegments(environment, fetched));
+  await keep(graphRoot, { prefix, chain: mounted });
+  info(`${mounted.length} of ${found.chain.length} segments are mounted`);
+  return { prefix, chain: mounted, cut: mounted.length < found.chain.length };
+}
+
+/** A store that is still there from an earlier job on this machine, with the segments it stands on. */
+async function reuse(
+  environment: Environment,
+  prefix: string,
+  images: number,
+): Promise<CachedStore | undefined> {
+  const { graphRoot } = environment;
+  info(`The image store ${graphRoot} has ${images} images of its own; it stays as it is`);
+  const kept = await readKept(graphRoot);
+  if (kept === undefined) return { prefix, chain: [], cut: false };
+  const mounted = digests(await mountSegments(environment, keptSegments(graphRoot, kept)));
+  if (kept.prefix === prefix) return { prefix, chain: mounted, cut: mounted.length < kept.chain.length };
+  info(`It was cached by another name (${kept.prefix}); nothing of this job is saved`);
+  return undefined;
+}
+
+const digests = (segments: readonly Segment[]): string[] => segments.map(({ digest }) => digest);

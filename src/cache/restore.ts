@@ -1,8 +1,9 @@
-import { mkdir, rename, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { formatBytes } from "../log.ts";
+import { move } from "../store/kept.ts";
 import type { Segment } from "../store/segment.ts";
 import { chainKey, parseChain } from "./key.ts";
 
@@ -17,24 +18,34 @@ export const longestChain = 8;
  */
 export const transitDirectory = (temporary: string): string => join(temporary, "podman-rootless-segments");
 
-/** Digests of the newest chain in the cache, oldest first; empty when there is none that can be used. */
-export async function findChain(prefix: string, temporary: string): Promise<string[]> {
+export interface FoundChain {
+  /** Digests, oldest first; empty when there is no chain that can be used. */
+  chain: string[];
+  /** There is one, but it cannot be used. */
+  cut: boolean;
+}
+
+/** Looks for the newest chain in the cache. */
+export async function findChain(prefix: string, temporary: string): Promise<FoundChain> {
   if (!isFeatureAvailable()) {
     warning("No cache service here: the image store starts empty and is not saved");
-    return [];
+    return { chain: [], cut: false };
   }
   const key = await restoreCache([transitDirectory(temporary)], prefix, [prefix], { lookupOnly: true });
-  if (key === undefined) return [];
+  if (key === undefined) {
+    info(`No cached image store by the name ${prefix}`);
+    return { chain: [], cut: false };
+  }
   const chain = parseChain(prefix, key);
   if (chain === undefined) {
     warning(`The cache has the key ${key}, which is not one of this version's; starting with an empty store`);
-    return [];
+    return { chain: [], cut: true };
   }
   if (chain.length >= longestChain) {
     info(`The cached chain ${key} has reached ${longestChain} segments; starting a new one`);
-    return [];
+    return { chain: [], cut: true };
   }
-  return chain;
+  return { chain, cut: false };
 }
 
 /**
@@ -79,7 +90,7 @@ async function fetchSegment(
   const file = join(directory, name);
   try {
     // Out of the transit directory, which may hold only the new segment when that is saved.
-    await rename(join(transit, name), file);
+    await move(join(transit, name), file);
     info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
     return { digest, file };
   } catch (error) {

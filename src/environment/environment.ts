@@ -41,6 +41,11 @@ export async function command(environment: Environment, name: Command): Promise<
   }
 }
 
+export async function isRunning(environment: Environment): Promise<boolean> {
+  const [shell, ...args] = enter(environment);
+  return (await tryRun(shell, [...args, "status"])).code === 0;
+}
+
 /** Runs a program of the rootfs in the environment and returns its standard output. */
 export function inside(
   environment: Environment,

@@ -57,10 +57,11 @@ async function unpack(file: string): Promise<Nix> {
   const beside = await mkdtemp("/nix/unpack-");
   try {
     await run("tar", ["--extract", "--xz", "--strip-components=1", "--file", file, "--directory", beside]);
+    const names = await readdir(join(beside, "store"));
     // Nix wants its store read-only; hashes do not cover the write bits.
-    await run("chmod", ["-R", "a-w", join(beside, "store")]);
-    for (const name of await readdir(join(beside, "store"))) await moveIn(join(beside, "store", name), name);
-    return await register(await readFile(join(beside, ".reginfo"), "utf8"));
+    await run("chmod", ["-R", "a-w", ...names.map((name) => join(beside, "store", name))]);
+    for (const name of names) await moveIn(join(beside, "store", name), name);
+    return await register(join(beside, ".reginfo"));
   } finally {
     await run("chmod", ["-R", "u+w", beside]);
     await rm(beside, { recursive: true, force: true });
@@ -76,11 +77,13 @@ async function moveIn(path: string, name: string): Promise<void> {
   await run("chmod", ["u-w", target]);
 }
 
-/** Tells the store's database of the paths, with the Nix among them. */
+/** Tells the store's database of the paths in a file like `nix-store --dump-db` makes, with Nix among them. */
 async function register(registration: string): Promise<Nix> {
-  const root = nixPath(registration);
+  const root = nixPath(await readFile(registration, "utf8"));
   const bin = join(root, "bin");
-  await run(join(bin, "nix-store"), ["--load-db"], { input: registration });
+  // By a shell for the redirection alone: a program that ends without reading what is piped to it would end
+  // this process too, for the library does not handle the pipe's error.
+  await run("/bin/sh", ["-c", 'exec "$0" --load-db <"$1"', join(bin, "nix-store"), registration]);
   const version = /-nix-(\d[\d.]*)$/.exec(root)?.[1] ?? "unknown";
   info(`Installed Nix ${version} from ${root}`);
   return { bin, version };

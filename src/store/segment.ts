@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, inside } from "../environment/environment.ts";
-import { imagesOf, readStore, type Store } from "./store.ts";
+import { metadata, type Store } from "./store.ts";
 
 /** A read-only archive of part of a store. */
 export interface Segment {
@@ -12,27 +12,18 @@ export interface Segment {
   file: string;
 }
 
-export interface Packed extends Segment {
-  images: number;
-  layers: number;
-  /** Size of the file in bytes. */
-  size: number;
-}
-
-/** The name of what a store adds. Equal for equal layers, images and tags, whatever their bytes on disk. */
-export function storeDigest({ layers, images }: Store): string {
+/**
+ * The name of what a store adds. Equal for equal layers, images and tags, whatever their bytes on disk.
+ *
+ * @param salt makes a name of its own, for a segment that has to be newer than an equal one of before
+ */
+export function storeDigest({ layers, images }: Store, salt = ""): string {
   const lines = [
     ...layers.map(({ id }) => `layer ${id}`),
     ...images.map(({ id, names = [] }) => `image ${id} ${[...names].sort().join(" ")}`),
   ];
-  return createHash("sha256").update(lines.sort().join("\n")).digest("hex").slice(0, 12);
-}
-
-/** What the writable store has that no segment has, or undefined when that is nothing. */
-export async function newInStore(graphRoot: string): Promise<{ digest: string; store: Store } | undefined> {
-  const store = imagesOf(await readStore(graphRoot));
-  if (store.images.length === 0 && store.layers.length === 0) return undefined;
-  return { digest: storeDigest(store), store };
+  const text = [...lines.sort(), ...(salt === "" ? [] : [`salt ${salt}`])].join("\n");
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
 /**
@@ -40,12 +31,14 @@ export async function newInStore(graphRoot: string): Promise<{ digest: string; s
  * holds the ids of the namespace (0 to 65536) and fits any host's subordinate range.
  *
  * @param directory where to put it, and the lists that it is made from
+ * @returns the file's path, and its size in bytes
  */
 export async function pack(
   environment: Environment,
-  { digest, store }: { digest: string; store: Store },
+  digest: string,
+  store: Store,
   directory: string,
-): Promise<Packed> {
+): Promise<{ file: string; size: number }> {
   const { graphRoot } = environment;
   const file = join(directory, `${digest}.squashfs`);
   const lists = join(directory, `${digest}.lists`);
@@ -58,7 +51,7 @@ export async function pack(
     await writeFile(join(lists, "layers.json"), JSON.stringify(store.layers));
     await writeFile(join(lists, "images.json"), JSON.stringify(store.images));
     const sources = ["overlay", "overlay-images", "overlay-layers"].map((name) => join(graphRoot, name));
-    // Level 3 and large blocks: see docs/benchmarks.md. The lists take the place of the store's own: pseudo
+    // The lists take the place of the store's own: pseudo
     // files, read by a command that mksquashfs runs in its working directory.
     await inside(
       environment,
@@ -67,8 +60,8 @@ export async function pack(
         ...[...sources, file],
         ...["-noappend", "-no-progress", "-quiet", "-comp", "zstd", "-Xcompression-level", "3"],
         ...["-mkfs-time", "0", "-ef", join(lists, "exclude")],
-        ...["-p", "overlay-layers/layers.json f 600 0 0 cat layers.json"],
-        ...["-p", "overlay-images/images.json f 600 0 0 cat images.json"],
+        ...["-p", `${metadata.layers} f 600 0 0 cat layers.json`],
+        ...["-p", `${metadata.images} f 600 0 0 cat images.json`],
       ],
       { cwd: lists },
     );
@@ -78,8 +71,7 @@ export async function pack(
   } finally {
     await rm(lists, { recursive: true, force: true });
   }
-  const { size } = await stat(file);
-  return { digest, file, size, images: store.images.length, layers: store.layers.length };
+  return { file, size: (await stat(file)).size };
 }
 
 /** Absolute paths in the store of what does not belong to the images and layers given. */

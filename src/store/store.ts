@@ -13,7 +13,7 @@ export interface Layer {
 export interface Image {
   id: string;
   names?: string[];
-  /** Top layer. */
+  /** Top layer; absent for an image without files. */
   layer?: string;
   /** The same top layer with other id maps. */
   "mapped-layers"?: string[];
@@ -25,38 +25,64 @@ export interface Store {
   images: Image[];
 }
 
+/** Paths of the metadata, below a graph root. */
+export const metadata = {
+  layers: "overlay-layers/layers.json",
+  images: "overlay-images/images.json",
+} as const;
+
 /** @param graphRoot absolute path; a store that nobody has used yet is empty */
 export async function readStore(graphRoot: string): Promise<Store> {
-  const [layers, images] = await Promise.all([
-    readList<Layer>(join(graphRoot, "overlay-layers", "layers.json")),
-    readList<Image>(join(graphRoot, "overlay-images", "images.json")),
-  ]);
-  return { layers, images };
+  const read = (name: string) =>
+    readFile(join(graphRoot, name), "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "[]";
+      throw error;
+    });
+  return {
+    layers: JSON.parse(await read(metadata.layers)) as Layer[],
+    images: JSON.parse(await read(metadata.images)) as Image[],
+  };
 }
 
-async function readList<T>(file: string): Promise<T[]> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "[]";
-    throw error;
-  });
-  return JSON.parse(text) as T[];
+export interface Added {
+  /** What is new. */
+  store: Store;
+  /** Ids of images that are left out because a layer below them is nowhere to be found. */
+  broken: string[];
 }
 
 /**
- * The part of a store worth keeping: its images, and the layers that they stand on. What containers and
- * half-finished pulls and builds have beside them is left out.
+ * What a writable store has that the read-only stores below it have not: its images, and the layers that they
+ * stand on. What containers and half-finished pulls and builds have beside them is left out, and so are images
+ * that podman has merely copied up, as it does for a tag.
+ *
+ * @param below the read-only stores, lowest first
  */
-export function imagesOf({ layers, images }: Store): Store {
-  const byId = new Map(layers.map((layer) => [layer.id, layer]));
+export function addedTo(below: readonly Store[], { layers, images }: Store): Added {
+  const layersBelow = new Set(below.flatMap((store) => store.layers).map(({ id }) => id));
+  const imagesBelow = new Map(below.flatMap((store) => store.images).map((image) => [image.id, tags(image)]));
+  const complete = new Map(
+    layers.filter(({ flags }) => flags?.incomplete !== true).map((layer) => [layer.id, layer]),
+  );
+  /** The layers from `top` down to those below, or undefined when one is missing. */
+  const chainOf = (top: string | undefined): Layer[] | undefined => {
+    if (!top || layersBelow.has(top)) return [];
+    const layer = complete.get(top);
+    const rest = layer && chainOf(layer.parent);
+    return rest && [layer, ...rest];
+  };
+
   const kept = new Set<string>();
-  for (const image of images) {
-    for (const top of [image.layer, ...(image["mapped-layers"] ?? [])]) {
-      // A parent that is not here is in a segment below.
-      for (let layer = byId.get(top ?? ""); layer !== undefined; layer = byId.get(layer.parent ?? "")) {
-        if (kept.has(layer.id)) break;
-        kept.add(layer.id);
-      }
-    }
-  }
-  return { layers: layers.filter(({ id, flags }) => kept.has(id) && flags?.incomplete !== true), images };
+  const broken: string[] = [];
+  const added = images.filter((image) => {
+    const chain = chainOf(image.layer);
+    if (chain === undefined) broken.push(image.id);
+    if (chain === undefined || imagesBelow.get(image.id) === tags(image)) return false;
+    for (const top of image["mapped-layers"] ?? []) chain.push(...(chainOf(top) ?? []));
+    for (const { id } of chain) kept.add(id);
+    return true;
+  });
+  return { store: { layers: layers.filter(({ id }) => kept.has(id)), images: added }, broken };
 }
+
+const tags = ({ names = [] }: Image): string => [...names].sort().join(" ");
