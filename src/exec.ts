@@ -5,6 +5,8 @@ export interface RunOptions {
   cwd?: string;
   /** Variables laid over this process's own; `undefined` removes one. */
   env?: Record<string, string | undefined>;
+  /** Path of a file for the program's standard input, which is empty otherwise. */
+  stdin?: string;
   /** Show the program's standard error in the log as it comes. */
   show?: boolean;
 }
@@ -14,6 +16,9 @@ export interface Output {
   stdout: string;
   stderr: string;
 }
+
+/** As a shell counts, without the signal's number. */
+const endedBySignal = 128;
 
 /** A program that ended with another code than 0. The message is one line, with the program's last words. */
 export class ProgramError extends Error {
@@ -55,15 +60,18 @@ export async function tryRun(
   }
   debug(`run ${JSON.stringify([program, ...args])}`);
   try {
-    // Quoted, because the library splits its first argument at spaces.
-    const { exitCode, stdout, stderr } = await getExecOutput(`"${program}"`, [...args], {
+    // The shell is for the redirection alone: by itself the library leaves a pipe open, for which a program that
+    // reads would wait, and does not survive a program that ends without reading what is piped to it.
+    const redirected = ["-c", 'exec "$@" <"$0"', options.stdin ?? "/dev/null", program, ...args];
+    const { exitCode, stdout, stderr } = await getExecOutput("/bin/sh", redirected, {
       env,
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       silent: true,
       ignoreReturnCode: true,
       listeners: { stderr: (data) => options.show && process.stdout.write(data) },
     });
-    return { code: exitCode, stdout, stderr };
+    // The library has no code for a program that a signal ended.
+    return { code: exitCode ?? endedBySignal, stdout, stderr };
   } catch (error) {
     return { code: 127, stdout: "", stderr: String(error) };
   }

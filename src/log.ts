@@ -16,6 +16,9 @@ const units = ["B", "kB", "MB", "GB", "TB"] as const;
 
 /** @param bytes a size in bytes; the text is in decimal units, as registries and GitHub give them */
 export function formatBytes(bytes: number): string {
-  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  let power = 0;
+  // As rounded: 999,950 bytes are 1.0 MB, not 1000.0 kB.
+  while (power < units.length - 1 && Number((bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)) >= 1000)
+    power += 1;
   return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

@@ -19,7 +19,8 @@ const schema = "v1";
  */
 export function keyPrefix({ system, podmanVersion, driver, name }: Scope): string {
   const version = podmanVersion.split(".").slice(0, 2).join(".");
-  return `podman-rootless-store-${schema}-${system}-podman${version}-${driver}-${name}-`;
+  // A name cannot have a "+", so no name's prefix begins another's.
+  return `podman-rootless-store-${schema}-${system}-podman${version}-${driver}-${name}+`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { formatBytes } from "../log.ts";
@@ -83,14 +83,15 @@ async function fetchSegment(
   directory: string,
 ): Promise<Segment | undefined> {
   const transit = transitDirectory(temporary);
+  const file = join(directory, `${digest}.squashfs`);
+  // From an earlier job on this machine.
+  if (await stat(file).catch(() => undefined)) return { digest, file };
   // The library logs what goes wrong, and returns nothing.
   const found = await restoreCache([transit], key).catch((error: unknown) => void warning(String(error)));
   if (found !== key) return undefined;
-  const name = `${digest}.squashfs`;
-  const file = join(directory, name);
   try {
     // Out of the transit directory, which may hold only the new segment when that is saved.
-    await move(join(transit, name), file);
+    await move(join(transit, basename(file)), file);
     info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
     return { digest, file };
   } catch (error) {

@@ -13,6 +13,8 @@ export interface LayoutRequest {
   storageRoot: string | undefined;
   /** Absolute path of the action's checkout. */
   action: string;
+  /** Directory to which a relative `storageRoot` relates. */
+  workspace: string;
   /** Where the job's own files live, such as RUNNER_TEMP. */
   temporary: string;
 }
@@ -26,7 +28,7 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
   const graphRoot =
     request.storageRoot === undefined
       ? join(homedir(), ".local", "share", "podman-rootless", shortDigest(`${driver} ${rootfs}`), "storage")
-      : resolve(request.storageRoot);
+      : resolve(request.workspace, request.storageRoot.replace(/^~(?=\/|$)/, homedir()));
   const id = shortDigest(graphRoot);
   const home = join(temporary, "podman-rootless", id);
   const environment: Environment = {

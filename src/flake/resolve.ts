@@ -39,23 +39,36 @@ export function parseMetadata(json: string, reference: string): LockedFlake {
 const wanted = ["rootfs", "default", "podman"] as const;
 
 /**
- * The attribute path to build, such as "packages.x86_64-linux.rootfs".
+ * The attribute paths that may have podman, such as "packages.x86_64-linux.rootfs"; likeliest first.
  *
- * @throws {Error} listing the packages there are, when none is podman
+ * @throws {Error} listing the packages there are, when none of them may
  */
-export async function chooseAttribute(nix: Nix, flake: LockedFlake, system: System): Promise<string> {
-  const packages = await attributeNames(nix, `${flake.url}#packages.${system}`);
-  const name = wanted.find((candidate) => packages.includes(candidate));
-  if (name !== undefined) return `packages.${system}.${name}`;
-  if ((await attributeNames(nix, `${flake.url}#defaultPackage`)).includes(system))
-    return `defaultPackage.${system}`;
+export async function candidateAttributes(nix: Nix, flake: LockedFlake, system: System): Promise<string[]> {
+  const packages = `${flake.url}#packages.${system}`;
+  const names = await evaluateNames(nix, packages, "builtins.attrNames");
+  // Nothing more to evaluate for a flake like ours.
+  if (names.includes("rootfs")) return [`packages.${system}.rootfs`];
+  const there = wanted.filter((name) => names.includes(name));
+  // Some flakes nest their packages once too often: a default that is no derivation cannot be built.
+  const derivations =
+    there.length === 0
+      ? []
+      : await evaluateNames(
+          nix,
+          packages,
+          `packages: builtins.filter (name: (packages.\${name}.type or null) == "derivation") [ ${there.map((name) => `"${name}"`).join(" ")} ]`,
+        );
+  if (derivations.length > 0) return derivations.map((name) => `packages.${system}.${name}`);
+  const systems = await evaluateNames(nix, `${flake.url}#defaultPackage`, "builtins.attrNames");
+  if (systems.includes(system)) return [`defaultPackage.${system}`];
   throw new Error(
-    `The flake ${flake.url} has no podman for ${system}: none of the packages ${wanted.join(", ")}. It has: ${packages.join(", ") || "none"}. Name one with flake: ${flake.url}#ATTRIBUTE`,
+    `The flake ${flake.url} has no podman for ${system}: none of the packages ${wanted.join(", ")}. It has: ${names.join(", ") || "none"}. Name one with flake: ${flake.url}#ATTRIBUTE`,
   );
 }
 
-async function attributeNames(nix: Nix, installable: string): Promise<string[]> {
-  const output = await tryNix(nix, ["eval", "--json", "--apply", "builtins.attrNames", installable]);
+/** What a function makes of an attribute set, a list of names; nothing where the set is not there. */
+async function evaluateNames(nix: Nix, installable: string, apply: string): Promise<string[]> {
+  const output = await tryNix(nix, ["eval", "--json", "--no-write-lock-file", "--apply", apply, installable]);
   if (output.code === 0) return JSON.parse(output.stdout) as string[];
   if (/does not provide attribute/.test(output.stderr)) return [];
   throw flakeError(`Cannot evaluate ${installable}`, output.stderr);
@@ -88,7 +101,10 @@ export async function build(nix: Nix, flake: LockedFlake, attribute: string, lin
 /** One line of what was tried, and of what Nix said, the errors rather than the trace. */
 export function flakeError(what: string, stderr: string): Error {
   const lines = stderr.split("\n").map((line) => line.trim());
-  const errors = lines.filter((line) => /^error:\s*\S/.test(line));
+  // Of a build that failed, newer versions of Nix say last that something depended on it.
+  const errors = lines.filter(
+    (line) => /^error:\s*\S/.test(line) && !/dependenc(y|ies) (failed|of)/.test(line),
+  );
   const reason =
     errors.at(-1) ??
     lines

@@ -5,7 +5,7 @@ import type { Nix } from "../nix/nix.ts";
 import { runNix } from "../nix/nix.ts";
 import { currentSystem } from "../nix/releases.ts";
 import { parseReference } from "./reference.ts";
-import { build, chooseAttribute, lockFlake } from "./resolve.ts";
+import { build, candidateAttributes, lockFlake } from "./resolve.ts";
 
 export interface Rootfs {
   /** Store path of the FHS root. */
@@ -34,16 +34,19 @@ export async function buildRootfs(nix: Nix, request: RootfsRequest): Promise<Roo
   const reference = parseReference(request.flake, request.action, request.workspace);
   const locked = await lockFlake(nix, reference);
   info(`Flake ${locked.url}, revision ${locked.rev}`);
-  const attribute = reference.attribute ?? (await chooseAttribute(nix, locked, currentSystem()));
-  const output = await build(nix, locked, attribute, request.link);
-  const path = await findRootfs(nix, output);
-  if (path === undefined) {
-    throw new Error(
-      `${locked.url}#${attribute} has no FHS root with podman: neither ${output} nor a path it refers to has usr/bin/podman. Name a package built by buildFHSEnv with podman in it.`,
-    );
+  const attributes =
+    reference.attribute === undefined
+      ? await candidateAttributes(nix, locked, currentSystem())
+      : [reference.attribute];
+  for (const attribute of attributes) {
+    const path = await findRootfs(nix, await build(nix, locked, attribute, request.link));
+    if (path === undefined) continue;
+    info(`Rootfs ${path}, of ${attribute}`);
+    return { path, rev: locked.rev };
   }
-  info(`Rootfs ${path}`);
-  return { path, rev: locked.rev };
+  throw new Error(
+    `${locked.url}#${attributes.join(", ")} has no FHS root with podman: neither the package nor a path it refers to has usr/bin/podman. Name a package built by buildFHSEnv with podman in it.`,
+  );
 }
 
 /** The FHS root that an output is, or that it refers to: launchers keep theirs in their closure. */

@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
-import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { open, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { warning } from "@actions/core";
 import { HttpClient } from "@actions/http-client";
@@ -10,6 +7,11 @@ import type { Tarball } from "./releases.ts";
 
 const attempts = 4;
 const secondsBeforeSilenceFails = 30;
+const minutesAtMost = 15;
+
+const isLocal = (error: unknown): boolean =>
+  /^E(NOSPC|DQUOT|ACCES|PERM|ROFS|IO|FBIG|NOENT|MFILE)$/.test((error as NodeJS.ErrnoException).code ?? "") &&
+  ["write", "open"].includes((error as NodeJS.ErrnoException).syscall ?? "");
 
 /** A failure that another attempt will not mend. */
 class FinalError extends Error {}
@@ -27,6 +29,8 @@ export async function download(tarball: Tarball, file: string, pause = 1000): Pr
       await rm(file, { force: true });
       const message = error instanceof Error ? error.message : String(error);
       if (error instanceof FinalError) throw error;
+      // Of this machine, not of the network: no room, no permission.
+      if (isLocal(error)) throw new Error(`Cannot write ${file}: ${message}`);
       if (attempt === attempts) {
         throw new Error(
           `Cannot download ${tarball.url}: ${message}. Check the runner's network, or give a mirror with nix-url and nix-sha256.`,
@@ -50,22 +54,26 @@ async function downloadOnce(tarball: Tarball, file: string): Promise<void> {
   if (status !== 200) {
     response.destroy();
     const text = `the server answered ${status} for ${tarball.url}`;
-    throw status >= 400 && status < 500 && status !== 429
+    throw status >= 400 && status < 500 && ![408, 429].includes(status)
       ? new FinalError(`Cannot download Nix: ${text}. Check nix-version or nix-url.`)
       : new Error(text);
   }
   const hash = createHash("sha256");
   let length = 0;
-  const measure = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const deadline = performance.now() + minutesAtMost * 60_000;
+  const output = await open(file, "w");
+  try {
+    // Not stream.pipeline: when writing fails it waits for the response to close, which one of a kept-alive
+    // connection may never do (node 24).
+    for await (const chunk of response as AsyncIterable<Buffer>) {
       hash.update(chunk);
       length += chunk.length;
-      done(null, chunk);
-    },
-  });
-  await pipeline(response, measure, createWriteStream(file), {
-    signal: AbortSignal.timeout(15 * 60 * 1000),
-  });
+      await output.writeFile(chunk);
+      if (performance.now() > deadline) throw new Error(`it takes longer than ${minutesAtMost} minutes`);
+    }
+  } finally {
+    await output.close();
+  }
   const expectedLength = response.headers["content-length"];
   if (expectedLength !== undefined && length !== Number(expectedLength)) {
     throw new Error(`the connection ended after ${length} of ${expectedLength} bytes`);

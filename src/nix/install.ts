@@ -81,10 +81,8 @@ async function moveIn(path: string, name: string): Promise<void> {
 async function register(registration: string): Promise<Nix> {
   const root = nixPath(await readFile(registration, "utf8"));
   const bin = join(root, "bin");
-  // By a shell for the redirection alone: a program that ends without reading what is piped to it would end
-  // this process too, for the library does not handle the pipe's error.
-  await run("/bin/sh", ["-c", 'exec "$0" --load-db <"$1"', join(bin, "nix-store"), registration]);
-  const version = /-nix-(\d[\d.]*)$/.exec(root)?.[1] ?? "unknown";
+  await run(join(bin, "nix-store"), ["--load-db"], { stdin: registration });
+  const version = /-nix-(\d[\w.]*)$/.exec(root)?.[1] ?? "unknown";
   info(`Installed Nix ${version} from ${root}`);
   return { bin, version };
 }
@@ -97,7 +95,7 @@ async function register(registration: string): Promise<Nix> {
 export function nixPath(registration: string): string {
   const path = registration
     .split("\n")
-    .find((line) => /^\/nix\/store\/[0-9a-z]{32}-nix-\d[\d.]*$/.test(line));
+    .find((line) => /^\/nix\/store\/[0-9a-z]{32}-nix-\d[\w.]*$/.test(line));
   if (path === undefined)
     throw new Error("The tarball's .reginfo names no Nix: it is not a Nix release tarball.");
   return path;

@@ -21,6 +21,7 @@ export async function provideNix(inputs: Inputs, directory: string): Promise<Nix
   const found = await findNix();
   if (found !== undefined) {
     info(`Using Nix ${found.version} at ${found.bin}`);
+    if (!process.env.PATH?.split(":").includes(found.bin)) addPath(found.bin);
     return { ...found, configFile };
   }
   const tarball = inputs.nixTarball ?? releaseTarball(inputs.nixVersion, currentSystem());
@@ -38,15 +39,15 @@ export function nixConfig(githubToken: string): string {
   return `${lines.join("\n")}\n`;
 }
 
+const usersConfig = (): string =>
+  join(process.env.XDG_CONFIG_HOME || join(process.env.HOME ?? "/", ".config"), "nix", "nix.conf");
+
 const withConfig = (nix: Nix, options: RunOptions): RunOptions => ({
   ...options,
   env: {
     ...options.env,
     // Earlier files win over later ones; the second is where Nix looks by itself.
-    NIX_USER_CONF_FILES: [
-      nix.configFile,
-      join(process.env.XDG_CONFIG_HOME || join(process.env.HOME ?? "/", ".config"), "nix", "nix.conf"),
-    ]
+    NIX_USER_CONF_FILES: [nix.configFile, process.env.NIX_USER_CONF_FILES || usersConfig()]
       .filter((file) => file !== undefined)
       .join(":"),
   },

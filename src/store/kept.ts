@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Segment } from "./segment.ts";
 
@@ -24,10 +24,15 @@ export async function readKept(graphRoot: string): Promise<KeptChain | undefined
   return text === undefined ? undefined : (JSON.parse(text) as KeptChain);
 }
 
-/** Says which segments are those of the store now; the files are in its segments directory already. */
+/** Says which segments are those of the store now, and removes the files of others. */
 export async function keep(graphRoot: string, kept: KeptChain): Promise<void> {
-  await mkdir(segmentsDirectory(graphRoot), { recursive: true, mode: 0o700 });
+  const directory = segmentsDirectory(graphRoot);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(listOf(graphRoot), JSON.stringify(kept));
+  const files = new Set(kept.chain.map((digest) => `${digest}.squashfs`));
+  for (const name of await readdir(directory)) {
+    if (name !== "chain.json" && !files.has(name)) await rm(join(directory, name), { force: true });
+  }
 }
 
 export const keptSegments = (graphRoot: string, { chain }: KeptChain): Segment[] =>
@@ -39,7 +44,9 @@ export async function move(from: string, to: string): Promise<void> {
     await rename(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    await copyFile(from, to);
+    // Under another name until it is whole.
+    await copyFile(from, `${to}.part`);
+    await rename(`${to}.part`, to);
     await rm(from);
   }
 }

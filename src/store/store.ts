@@ -33,15 +33,19 @@ export const metadata = {
 
 /** @param graphRoot absolute path; a store that nobody has used yet is empty */
 export async function readStore(graphRoot: string): Promise<Store> {
-  const read = (name: string) =>
-    readFile(join(graphRoot, name), "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "[]";
-      throw error;
-    });
   return {
-    layers: JSON.parse(await read(metadata.layers)) as Layer[],
-    images: JSON.parse(await read(metadata.images)) as Image[],
+    layers: await readList<Layer>(join(graphRoot, metadata.layers)),
+    images: await readList<Image>(join(graphRoot, metadata.images)),
   };
+}
+
+async function readList<T>(file: string): Promise<T[]> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as T[];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw new Error(`Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 export interface Added {

@@ -1,0 +1,103 @@
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
+import { ProgramError, run, tryRun } from "../src/exec.ts";
+
+let directory: string;
+
+beforeAll(() => {
+  directory = realpathSync(mkdtempSync(join(tmpdir(), "exec-")));
+});
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const sh = (script: string, ...args: string[]): ["/bin/sh", string[]] => [
+  "/bin/sh",
+  ["-c", script, "sh", ...args],
+];
+
+test("arguments pass through as they are", async () => {
+  const args = ["a b", "", '"', "'", "\\", "$HOME", "*", "line\nline", "-n", "ü", "a;b", 'C:\\"x y"\\'];
+  expect(await run(...sh('for one; do printf "[%s]" "$one"; done', ...args))).toBe(
+    args.map((one) => `[${one}]`).join(""),
+  );
+});
+
+test("a program at a path with spaces and quotes runs", async () => {
+  const folder = join(directory, "a b 'c'");
+  mkdirSync(folder);
+  const program = join(folder, "it");
+  writeFileSync(program, '#!/bin/sh\nprintf %s "$0"\n');
+  chmodSync(program, 0o755);
+  expect(await run(program, [])).toBe(program);
+});
+
+/** Makes the log end up in the text that is returned, without the debug lines, which the runner hides. */
+function captureLog(): { text: string } {
+  const log = { text: "" };
+  jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {
+    if (!String(chunk).startsWith("::debug::")) log.text += chunk;
+    return true;
+  });
+  return log;
+}
+
+test("both outputs and the code come back, and nothing shows in the log", async () => {
+  const log = captureLog();
+  const output = await tryRun(...sh("echo out; echo err >&2; exit 3"));
+  expect(output).toEqual({ code: 3, stdout: "out\n", stderr: "err\n" });
+  expect(log.text).toBe("");
+});
+
+test("standard error shows in the log when asked for, and comes back too", async () => {
+  const log = captureLog();
+  const { stderr } = await tryRun(...sh("echo out; echo err >&2"), { show: true });
+  expect([log.text, stderr]).toEqual(["err\n", "err\n"]);
+});
+
+test("the error has the program, its first arguments and the last three lines that it said, in one line", async () => {
+  const failing = run(...sh("seq 9 >&2; echo >&2; exit 4", "left out"));
+  await expect(failing).rejects.toThrow(ProgramError);
+  await expect(failing).rejects.toMatchObject({
+    message: "/bin/sh -c seq 9 >&2; echo >&2; exit 4 sh failed with exit code 4: 7; 8; 9",
+    output: { code: 4, stdout: "", stderr: "1\n2\n3\n4\n5\n6\n7\n8\n9\n\n" },
+  });
+});
+
+test.each(["/nowhere/program", "no-such-program-on-path"])("%s ends with 127", async (program) => {
+  const { code, stderr } = await tryRun(program, ["x"]);
+  expect(code).toBe(127);
+  expect(stderr).toContain(program);
+  await expect(run(program, [])).rejects.toThrow(`${program} failed with exit code 127: `);
+});
+
+test("a program that a signal ended has failed, with a number for a code", async () => {
+  expect((await tryRun(...sh("kill -KILL $$"))).code).toBeGreaterThan(0);
+});
+
+test("variables are added, replaced and removed; the others stay", async () => {
+  process.env.EXEC_TEST_KEPT = "kept";
+  process.env.EXEC_TEST_GONE = "gone";
+  process.env.EXEC_TEST_OTHER = "before";
+  try {
+    const env = { EXEC_TEST_GONE: undefined, EXEC_TEST_OTHER: "after it", EXEC_TEST_NEW: "" };
+    const names = ["KEPT", "GONE", "OTHER", "NEW"].map((name) => `\${EXEC_TEST_${name}-unset}`);
+    expect(await run(...sh(`echo "${names.join("|")}"`), { env })).toBe("kept|unset|after it|\n");
+    expect(process.env.EXEC_TEST_GONE).toBe("gone");
+  } finally {
+    for (const name of ["KEPT", "GONE", "OTHER"]) delete process.env[`EXEC_TEST_${name}`];
+  }
+});
+
+test("standard input is empty, so that a program that asks for something does not wait for ever", async () => {
+  expect(await run(...sh("timeout 2 cat; echo $?"))).toBe("0\n");
+});
+
+test("the program runs in the directory given", async () => {
+  expect(await run("/bin/pwd", [], { cwd: directory })).toBe(`${directory}\n`);
+});

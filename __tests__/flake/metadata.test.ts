@@ -1,0 +1,132 @@
+import { expect, test } from "@jest/globals";
+import { flakeError, parseMetadata } from "../../src/flake/resolve.ts";
+
+const rev = "7b45d94e6c0e0a5f0f6f5c1e2d3b4a5968778695";
+const narHash = "sha256-KOibAs9U5INErP7CHZILxomGlxedlde4cbMwAEiW2IE=";
+const locks = { nodes: { root: {} }, root: "root", version: 7 };
+const github = { type: "github", owner: "es-nix", repo: "podman-rootless" };
+const plain = "github:es-nix/podman-rootless";
+
+// What `nix flake metadata --json` printed, shortened where nothing is read.
+const path2_8 = {
+  lastModified: 1795439546,
+  locked: { lastModified: 1795439546, narHash, path: "/work/flake", type: "path" },
+  locks,
+  original: { path: "/work/flake", type: "path" },
+  originalUrl: "path:/work/flake",
+  path: "/nix/store/035yzsf8008x81x7446w0wvbyh8bfja2-source",
+  resolved: { path: "/work/flake", type: "path" },
+  resolvedUrl: "path:/work/flake",
+  url: `path:/work/flake?lastModified=1795439546&narHash=${narHash}`,
+};
+const github2_8 = {
+  description: "podman",
+  lastModified: 1640000000,
+  locked: { ...github, lastModified: 1640000000, narHash, rev },
+  locks,
+  original: github,
+  originalUrl: plain,
+  path: "/nix/store/035yzsf8008x81x7446w0wvbyh8bfja2-source",
+  resolved: github,
+  resolvedUrl: plain,
+  revision: rev,
+  url: `${plain}/${rev}`,
+};
+const github2_26 = {
+  ...github2_8,
+  locked: { ...github, lastModified: 1640000000, narHash, rev },
+  url: `${plain}/${rev}?narHash=${encodeURIComponent(narHash)}`,
+};
+const github2_34 = { ...github2_26, fingerprint: "5f0c7b9c3c0d0e8f", path: undefined };
+const dirty2_26 = {
+  dirtyRevision: `${rev}-dirty`,
+  lastModified: 1740000000,
+  locked: {
+    dirtyRev: `${rev}-dirty`,
+    dirtyShortRev: "7b45d94-dirty",
+    type: "git",
+    url: "file:///work",
+    narHash,
+  },
+  locks,
+  original: { type: "git", url: "file:///work" },
+  originalUrl: "git+file:///work",
+  path: "/nix/store/035yzsf8008x81x7446w0wvbyh8bfja2-source",
+  resolved: { type: "git", url: "file:///work" },
+  resolvedUrl: "git+file:///work",
+  url: "git+file:///work",
+};
+
+test.each([
+  ["path, 2.8", path2_8, "path:/work/flake", { url: "path:/work/flake", rev: narHash }],
+  ["a path without path:, 2.8", path2_8, "/work/flake", { url: path2_8.url, rev: narHash }],
+  ["github, 2.8", github2_8, plain, { url: `${plain}/${rev}`, rev }],
+  ["github, 2.26", github2_26, plain, { url: github2_26.url, rev }],
+  ["github, 2.34", github2_34, plain, { url: github2_26.url, rev }],
+  [
+    "without its own revision field",
+    { ...github2_8, revision: undefined },
+    plain,
+    { url: github2_8.url, rev },
+  ],
+  ["a checkout with changes, 2.26", dirty2_26, "/work", { url: "git+file:///work", rev: narHash }],
+  ["without a locked URL", { resolvedUrl: plain }, "podman", { url: plain, rev: "" }],
+  ["without any URL", {}, "podman", { url: "podman", rev: "" }],
+])("%s", (_, metadata, reference, expected) => {
+  expect(parseMetadata(JSON.stringify(metadata), reference)).toEqual(expected);
+});
+
+const hint = " Give github-token: without one GitHub limits requests.";
+
+test.each([
+  [
+    "Nix 2.8: the error stands first, its place after it",
+    `warning: Git tree '/work' is dirty
+error: undefined variable 'nope'
+
+       at /nix/store/x-source/flake.nix:1:40:
+
+            1| { outputs = _: nope; }
+             |                ^
+(use '--show-trace' to show detailed location information)
+`,
+    "undefined variable 'nope'",
+  ],
+  [
+    "Nix 2.26: the error stands last, below its trace",
+    `error:
+       … while evaluating the attribute 'packages'
+         at «string»:1:2:
+
+       (stack trace truncated; use '--show-trace' to show the full, detailed trace)
+
+       error: attribute 'podman' missing
+       at /nix/store/x-source/flake.nix:3:5:
+`,
+    "attribute 'podman' missing",
+  ],
+  [
+    "GitHub's limit",
+    `error: unable to download 'https://api.github.com/repos/a/b/commits/HEAD': HTTP error 403
+
+       response body:
+
+       {"message":"API rate limit exceeded"}
+`,
+    `unable to download 'https://api.github.com/repos/a/b/commits/HEAD': HTTP error 403${hint}`,
+  ],
+  [
+    "too many requests",
+    "error: unable to download 'https://github.com/a': HTTP error 429 (Too Many Requests)\n",
+    `unable to download 'https://github.com/a': HTTP error 429 (Too Many Requests)${hint}`,
+  ],
+  [
+    "not found",
+    "error: unable to download 'https://github.com/a': HTTP error 404\n",
+    "unable to download 'https://github.com/a': HTTP error 404",
+  ],
+  ["something else than an error", "Segmentation\n\n  fault \nin\nthe evaluator\n", "fault in the evaluator"],
+  ["nothing", "", ""],
+])("of %s one line is left", (_, stderr, reason) => {
+  expect(flakeError("Cannot build x", stderr)).toEqual(new Error(`Cannot build x: ${reason}`));
+});
