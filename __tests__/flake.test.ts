@@ -27,7 +27,12 @@ let flake: string;
 // Debian's Nix belongs to root; nothing here may reach a cache or build while it evaluates.
 function nix(...args: string[]): Promise<string> {
   const options = ["--extra-experimental-features", "nix-command flakes"];
-  for (const setting of ["sandbox=false", "substituters=", "allow-import-from-derivation=false"]) {
+  for (const setting of [
+    "sandbox=false",
+    "substituters=",
+    "build-users-group=",
+    "allow-import-from-derivation=false",
+  ]) {
     const [name = "", value = ""] = setting.split("=");
     options.push("--option", name, value);
   }
