@@ -1,8 +1,9 @@
 #!/bin/sh
-# Creates, joins and stops the environment: one process per user, the holder, that keeps a user namespace
-# with the full id map (0 = the user, 1..65536 = the subordinate ids) and a mount namespace whose root is an
-# FHS root (the rootfs) plus the host's other directories. Rootless podman needs that map, and the launchers
-# that come with FHS roots map one id only. POSIX sh and util-linux, nothing else; see docs/how-it-works.md.
+# Creates, joins and stops the environment: one process per image store, the holder, that keeps a user
+# namespace with the full id map (0 = the user, 1..65536 = the subordinate ids) and a mount namespace whose
+# root is an FHS root (the rootfs) plus the host's other directories. Rootless podman needs that map, and the
+# launchers that come with FHS roots map one id only. POSIX sh and tools, and util-linux; nothing else. See
+# docs/how-it-works.md.
 # shellcheck disable=SC2030,SC2031 # what a subshell learns about the holder is read again from its file
 set -eu
 
@@ -28,21 +29,25 @@ say() { printf 'podman-rootless: %s\n' "$*" >&2; }
 die() { say "$*"; exit 125; } # 125: podman's own code for "not the command's fault"
 
 # --- Settings ---------------------------------------------------------------------------------------
+# A joined command gets all variables of its caller. Those that this script sets on the way there begin with
+# pr_, or a caller's own `dir`, say, would get there with another value.
 
-rootfs=${PODMAN_ROOTLESS_ROOTFS-}
-graph_root=${PODMAN_ROOTLESS_GRAPH_ROOT-}
-driver=${PODMAN_ROOTLESS_DRIVER:-fuse-overlayfs}
-dir=${PODMAN_ROOTLESS_DIR-}
+pr_rootfs=${PODMAN_ROOTLESS_ROOTFS-}
+pr_graph_root=${PODMAN_ROOTLESS_GRAPH_ROOT-}
+pr_driver=${PODMAN_ROOTLESS_DRIVER:-fuse-overlayfs}
+pr_dir=${PODMAN_ROOTLESS_DIR-}
+case $0 in /*) pr_self=$0 ;; *) pr_self=$PWD/$0 ;; esac
+read -r pr_boot_id </proc/sys/kernel/random/boot_id
 
 while [ $# -gt 0 ]; do
   case $1 in
     --rootfs | --graph-root | --driver | --dir) [ $# -ge 2 ] || die "$1 needs a value; see --help" ;;
   esac
   case $1 in
-    --rootfs) rootfs=$2 && shift 2 ;;
-    --graph-root) graph_root=$2 && shift 2 ;;
-    --driver) driver=$2 && shift 2 ;;
-    --dir) dir=$2 && shift 2 ;;
+    --rootfs) pr_rootfs=$2 && shift 2 ;;
+    --graph-root) pr_graph_root=$2 && shift 2 ;;
+    --driver) pr_driver=$2 && shift 2 ;;
+    --dir) pr_dir=$2 && shift 2 ;;
     -h | --help) usage && exit 0 ;;
     -*) die "unknown option $1; see --help" ;;
     *) break ;;
@@ -53,145 +58,194 @@ done
 again() {
   verb=$1
   shift
-  "$@" sh "$0" --rootfs "$rootfs" --graph-root "$graph_root" --driver "$driver" --dir "$dir" "$verb"
+  "$@" sh "$pr_self" --rootfs "$pr_rootfs" --graph-root "$pr_graph_root" --driver "$pr_driver" \
+    --dir "$pr_dir" "$verb"
 }
 
-# Fills in what was not said. Forks nothing when rootfs, graph root and dir are given, as the action does.
+# Fills in what was not said. Two environments on one store would not see each other's containers and locks: so
+# the store's last one is used while its state is there, and the directory of a new one follows from the store.
 settle() {
-  case $driver in
-    fuse-overlayfs | overlay) layers=overlay ;;
-    vfs) layers=vfs ;;
-    *) die "unknown storage driver '$driver'. Expected fuse-overlayfs, overlay or vfs." ;;
+  case $pr_driver in
+    fuse-overlayfs | overlay) pr_layers=overlay ;;
+    vfs) pr_layers=vfs ;;
+    *) die "unknown storage driver '$pr_driver'. Expected fuse-overlayfs, overlay or vfs." ;;
   esac
-  [ -d "$rootfs/usr/bin" ] || die "no FHS root at '$rootfs' (it has no usr/bin): give one with --rootfs"
-  : "${graph_root:=${XDG_DATA_HOME:-$HOME/.local/share}/podman-rootless/storage}"
-  if [ -z "$dir" ] || [ -z "${XDG_RUNTIME_DIR-}" ]; then settle_runtime; fi
+  : "${pr_graph_root:=${XDG_DATA_HOME:-$HOME/.local/share}/podman-rootless/storage}"
+  [ -z "$pr_dir" ] || return 0
+  if last_environment && [ -r "$pr_last/holder" ]; then
+    pr_dir=$pr_last
+  else
+    settle_runtime
+    pr_id=$(printf '%s' "$pr_graph_root" | cksum)
+    pr_dir=$XDG_RUNTIME_DIR/podman-rootless/${pr_id%% *}
+  fi
 }
 
-# The runtime directory as podman itself looks for it, and in it one place for each graph root: podman's
-# database of the store pins the paths of its run directories, and two environments on one store would not
-# see each other's containers and locks.
+last_environment() { { read -r pr_runtime && read -r pr_last; } 2>/dev/null <"$pr_graph_root/environment"; }
+
+# The runtime directory: the caller's; the store's last one, as podman's database pins the paths of its run
+# directories; the session's; or one in /tmp, as podman itself does.
 settle_runtime() {
-  runtime=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
-  [ -w "$runtime" ] || runtime=/tmp/podman-rootless-$(id -u)
-  export XDG_RUNTIME_DIR="$runtime"
-  id=$(printf '%s' "$graph_root" | cksum)
-  : "${dir:=$runtime/podman-rootless/${id%% *}}"
+  last_environment || pr_runtime=
+  for pr_path in "${XDG_RUNTIME_DIR-}" "$pr_runtime" "/run/user/$(id -u)" "/tmp/podman-rootless-$(id -u)"; do
+    export XDG_RUNTIME_DIR="$pr_path"
+    # shellcheck disable=SC3067 # -O, owned by the user: dash, bash and busybox know it
+    if [ -w "$pr_path" ] && [ -O "$pr_path" ]; then break; fi
+  done
 }
 
 # --- The holder -------------------------------------------------------------------------------------
 
-# True when the recorded holder lives: same pid, same start time (proc_pid_stat(5), field 22), same boot.
-# Sets holder, uid, gid, userns and XDG_RUNTIME_DIR. It is on the way of every podman command: builtins only.
+# True when the recorded holder lives: same pid, same start time (proc_pid_stat(5), field 22), same boot. It is
+# on the way of every podman command: builtins only, and no subshells, as the shell forks for them.
 holder_alive() {
-  [ -r "$dir/holder" ] || return 1
-  { read -r holder started boot uid gid userns XDG_RUNTIME_DIR && read -r holds; } <"$dir/holder" || return 1
-  if [ "$boot" != "$(boot_id)" ] || [ "$(start_time "$holder")" != "$started" ]; then return 1; fi
-  [ "$holds" = "$driver on $rootfs" ] ||
-    die "the store $graph_root is in use by another environment ($holds); stop that one first: kill $holder"
+  [ -r "$pr_dir/holder" ] || return 1
+  { read -r pr_holder pr_started pr_boot pr_uid pr_gid pr_userns pr_runtime && read -r pr_holds; } \
+    <"$pr_dir/holder" || return 1
+  start_time "$pr_holder"
+  [ "$pr_boot $pr_started" = "$pr_boot_id $pr_start_time" ] || return 1
+  [ "$pr_holds" = "$pr_driver on $pr_rootfs" ] ||
+    die "the store $pr_graph_root is in use by another environment ($pr_holds); stop that one first:" \
+      "sh '$pr_self' --rootfs '${pr_holds#* on }' --graph-root '$pr_graph_root'" \
+      "--driver ${pr_holds%% on *} --dir '$pr_dir' stop"
 }
 
-boot_id() { read -r id </proc/sys/kernel/random/boot_id && echo "$id"; }
-
-start_time() { # PID; prints nothing for a process that is gone or a zombie
-  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+start_time() { # PID; sets pr_start_time, to nothing for a process that is gone or a zombie
+  pr_start_time=
+  { read -r pr_stat <"/proc/$1/stat"; } 2>/dev/null || return 0
   # shellcheck disable=SC2086 # split on purpose; what follows the last ")" is all numbers
-  set -- ${stat##*) }
-  [ "$1" = Z ] || echo "${20}"
+  set -- ${pr_stat##*) }
+  [ "$1" = Z ] || pr_start_time=${20-}
 }
 
-# The pids of the processes whose user namespace is $1, as "user:[4026532000]".
-members() {
-  # shellcheck disable=SC2012 # find prints no link targets in POSIX, and these names are numbers
-  ls -l /proc/[0-9]*/ns/user 2>/dev/null |
-    awk -v userns="$1" '$NF == userns { split($(NF - 2), path, "/"); print path[3] }'
-}
-
-end_processes() { # USERNS; TERM first, KILL what is left after a second
+end_processes() { # of the recorded user namespace; TERM first, KILL a second later
+  pids=
   for signal in TERM KILL; do
-    pids=$(members "$1")
-    [ -n "$pids" ] || return 0
+    pids="$pids $(members)"
     # shellcheck disable=SC2086 # one argument a pid
     kill -s "$signal" $pids 2>/dev/null || :
     tries=0
-    while [ -n "$(members "$1")" ] && [ "$tries" -lt 20 ]; do
+    while [ -n "$(members)" ] && [ "$tries" -lt 20 ]; do
       sleep 0.05
       tries=$((tries + 1))
     done
   done
 }
 
+# The pids of the processes in the recorded user namespace, such as "user:[4026532000]", and of their
+# descendants: a container may have a namespace of its own. Zombies are left out.
+members() {
+  # shellcheck disable=SC2012 # find prints no link targets in POSIX, and these names are numbers
+  { grep -sE '^PPid:|^State:.Z' /proc/[0-9]*/status || :; ls -l /proc/[0-9]*/ns/user 2>/dev/null || :; } |
+    awk -v ours="$pr_userns" '
+      /PPid:/ { split($1, path, "/"); parent[path[3]] = $2 }
+      /State:/ { split($1, path, "/"); dead[path[3]] }
+      /user:/ { split($(NF - 2), path, "/"); space[path[3]] = $NF }
+      END {
+        for (pid in space) {
+          for (p = pid; p in space && space[p] != ours && p != parent[p];) p = parent[p]
+          if (p in space && space[p] == ours && !(pid in dead)) print pid
+        }
+      }'
+}
+
 # --- Start ------------------------------------------------------------------------------------------
 
 start() {
-  (umask 077 && mkdir -p "$dir/root" "$graph_root" "$XDG_RUNTIME_DIR") || die "cannot make the directories above"
-  # shellcheck disable=SC3067 # -O: dash, bash and busybox know it
-  [ -O "$dir" ] || die "$dir belongs to another user; remove it or give another --dir"
+  { [ -n "$pr_rootfs" ] && [ -d "$pr_rootfs/usr/bin" ]; } ||
+    die "no FHS root at '$pr_rootfs' (it has no usr/bin): give one with --rootfs"
+  settle_runtime
+  (umask 077 && mkdir -p "$pr_dir/root" "$pr_graph_root" "$XDG_RUNTIME_DIR") ||
+    die "cannot make the directories above"
+  for pr_path in "$XDG_RUNTIME_DIR" "$pr_dir"; do
+    # shellcheck disable=SC3067
+    [ -O "$pr_path" ] || die "$pr_path belongs to another user; remove it or give another --dir"
+  done
   # In a subshell, so that file descriptor 9 of the caller stays what it is.
-  (flock 9 && { holder_alive || start_locked; }) 9>"$dir/lock" || exit 125
-  holder_alive || die "the environment ended as soon as it started; see $dir/log"
+  (flock 9 && { holder_alive || start_locked; }) 9>"$pr_dir/lock" || exit 125
+  holder_alive || die "the environment ended as soon as it started; see $pr_dir/log"
 }
 
 start_locked() {
   uid=$(id -u) gid=$(id -g)
-  [ ! -e "$dir/holder" ] || recover
+  if [ -e "$pr_dir/holder" ]; then # it was killed, or the machine restarted
+    say "the environment's holder is gone; starting anew (containers that ran have ended)"
+    end_orphans
+  fi
   # The holder answers on a pipe: its pid, then "ready"; the pipe ends early when it fails.
-  (new_user_namespace </dev/null 2>"$dir/log" 9>&- &) | {
+  (new_user_namespace </dev/null 2>"$pr_dir/log" &) | {
     if read -r holder && map_ids && read -r state && [ "$state" = ready ]; then
+      start_time "$holder"
       userns=$(readlink "/proc/$holder/ns/user")
-      printf '%s\n' "$holder $(start_time "$holder") $(boot_id) $uid $gid $userns $XDG_RUNTIME_DIR" \
-        "$driver on $rootfs" >"$dir/holder"
+      printf '%s\n' "$XDG_RUNTIME_DIR" "$pr_dir" >"$pr_graph_root/environment"
+      printf '%s\n' "$holder $pr_start_time $pr_boot_id $uid $gid $userns $XDG_RUNTIME_DIR" \
+        "$pr_driver on $pr_rootfs" >"$pr_dir/holder"
+      cat "$pr_dir/log" >&2
     else
-      sed 's/^/podman-rootless: /' "$dir/log" >&2
-      [ -z "${holder-}" ] || kill "$holder" 2>/dev/null || :
-      die "the environment did not start (rootfs $rootfs, state in $dir)"
+      cat "$pr_dir/log" >&2
+      [ -z "$holder" ] || kill "$holder" 2>/dev/null || :
+      die "the environment did not start (rootfs $pr_rootfs, state in $pr_dir)"
     fi
   }
 }
 
-# After the holder was killed, or the machine restarted: containers of then would keep their own view of the
-# store, and podman must find its run directories empty to know that they have ended.
-recover() {
-  say "the environment's holder is gone; starting anew (containers that ran have ended)"
-  # The kernel reuses the numbers of namespaces: only one in which somebody knows our storage.conf is ours.
-  for pid in $([ "$boot" != "$(boot_id)" ] || members "$userns"); do
-    ! grep -qF "CONTAINERS_STORAGE_CONF=$dir/storage.conf" "/proc/$pid/environ" 2>/dev/null || {
-      end_processes "$userns"
+# Ends what a holder left: containers would keep their own view of the store. The kernel reuses the numbers of
+# namespaces: only one in which somebody knows our storage.conf is ours.
+end_orphans() {
+  [ "$pr_boot" != "$pr_boot_id" ] || for pid in $(members); do
+    if grep -qsF "CONTAINERS_STORAGE_CONF=$pr_dir/storage.conf" "/proc/$pid/environ"; then
+      end_processes
       break
-    }
+    fi
   done
-  rm -rf "$dir/holder" "$dir/run" "$dir/libpod"
+  rm -f "$pr_dir/holder"
 }
 
 # Where AppArmor keeps user namespaces from programs without a profile (Ubuntu 24.04 on), a process that
 # already has CAP_SYS_ADMIN may still create one. Nothing of the machine's policy changes: the capability is
 # gone with the unshare, and the namespace belongs to the user as always.
 new_user_namespace() {
+  set -- unshare --user
   read -r restricted 2>/dev/null </proc/sys/kernel/apparmor_restrict_unprivileged_userns || restricted=0
   if [ "$restricted" = 1 ] && [ "$uid" != 0 ] && sudo -n true 2>/dev/null; then
-    again hold exec setsid sudo -n setpriv --reuid "$uid" --regid "$gid" --init-groups \
-      --inh-caps +sys_admin --ambient-caps +sys_admin unshare --user
+    # sudo gives an environment of its own; by RUNNER_TRACKING_ID a runner knows what to end with the job.
+    set -- sudo -n setpriv --reuid "$uid" --regid "$gid" --init-groups \
+      --inh-caps +sys_admin --ambient-caps +sys_admin "$@" \
+      env PATH="$PATH" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" RUNNER_TRACKING_ID="${RUNNER_TRACKING_ID-}"
   fi
-  again hold exec setsid unshare --user # a session of its own: no terminal or job control reaches it
+  # What the caller has open must not stay so with the holder: a pipe would not end, a lock not be free.
+  # Descriptors above 9 can only be closed by bash.
+  # shellcheck disable=SC2016 # expanded by that shell
+  close='for fd in /proc/$$/fd/*; do
+    fd=${fd##*/}
+    [ "$fd" -le 2 ] || { [ "$fd" -gt 9 ] && [ -z "${BASH_VERSION-}" ]; } || eval "exec $fd>&-"
+  done
+  exec "$@"'
+  # A session of its own: no terminal or job control reaches it.
+  again hold exec setsid "$(command -v bash || echo sh)" -c "$close" - "$@"
 }
 
 map_ids() {
-  sub_uids=$(subordinate /etc/subuid) && sub_gids=$(subordinate /etc/subgid) || return
-  write_map uid "$uid" "$sub_uids" && write_map gid "$gid" "$sub_gids"
+  sub_uids=$(subordinate /etc/subuid) && sub_gids=$(subordinate /etc/subgid) &&
+    write_map uid "$uid" "$sub_uids" && write_map gid "$gid" "$sub_gids"
 }
 
 subordinate() { # FILE; the start of the user's first range of 65,536 ids or more, subuid(5)
   awk -F : -v name="$(id -un)" -v id="$uid" \
-    '($1 == name || $1 == id) && $3 >= 65536 { print $2; found = 1; exit } END { exit !found }' "$1" ||
-    die "no range of 65536 ids for $(id -un) in $1; add one: sudo usermod --add-subuids 100000-165535" \
-      "--add-subgids 100000-165535 $(id -un)"
+    '($1 == name || $1 == id) && $3 >= 65536 { print $2; found = 1; exit } END { exit !found }' "$1" || {
+    say "no range of 65536 ids for $(id -un) in $1; add one:" \
+      "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)"
+    return 1
+  }
 }
 
 # newuidmap(1) is setuid root and checks the range; where it is missing or cannot do it, root writes the map.
 write_map() { # uid|gid OWN_ID FIRST_SUBORDINATE
-  failed=$("new${1}map" "$holder" 0 "$2" 1 1 "$3" 65536 2>&1) && return
-  printf '0 %s 1\n1 %s 65536\n' "$2" "$3" | as_root tee "/proc/$holder/${1}_map" >/dev/null 2>&1 ||
-    die "cannot write the $1 map: $failed. Install the package uidmap (newuidmap, setuid root), or allow sudo."
+  failed=$("new${1}map" "$holder" 0 "$2" 1 1 "$3" 65536 2>&1) ||
+    printf '0 %s 1\n1 %s 65536\n' "$2" "$3" | as_root tee "/proc/$holder/${1}_map" >/dev/null 2>&1 || {
+    say "cannot write the $1 map: $failed. Install the package uidmap (newuidmap, setuid root), or allow sudo."
+    return 1
+  }
 }
 
 as_root() { if [ "$uid" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
@@ -201,6 +255,8 @@ as_root() { if [ "$uid" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # Runs in the new user namespace, without any capability until the maps are there and a program is executed.
 hold() {
   echo $$
+  cd / && umask 022 # not the first caller's
+  PATH=$PATH:/usr/sbin:/sbin # for pivot_root and chroot, which users' PATHs do not lead to
   tries=0
   until { read -r _ </proc/self/uid_map && read -r _ </proc/self/gid_map; } 2>/dev/null; do
     [ "$tries" -lt 2000 ] || die "nobody wrote the id maps"
@@ -212,7 +268,8 @@ hold() {
 
 # Puts the root together on a tmpfs, and moves into it.
 compose() {
-  new=$dir/root
+  new=$pr_dir/root
+  rm -rf "$pr_dir/run" "$pr_dir/libpod" # here, as files in them may belong to subordinate ids
   mount -t tmpfs -o mode=0755 podman-rootless "$new"
   mount --make-unbindable "$new" # or binding /run below would bind it into itself
   mkdir "$new/etc" "$new/host" "$new/.host-etc"
@@ -232,7 +289,7 @@ become_root() {
     pivot_root . host
     PATH=/usr/bin:/usr/sbin:/bin:/sbin
     # FHS roots of 2021 and before have links to /host/etc; elsewhere the old root is of no use here.
-    case $(readlink "$rootfs/etc/passwd" || :) in /host/*) ;; *) umount -l /host ;; esac
+    case $(readlink "$pr_rootfs/etc/passwd" || :) in /host/*) ;; *) umount -l /host ;; esac
     settle_in
   else
     # Not every machine has it (Debian after trixie): as switch_root(8) does, over the old root.
@@ -244,14 +301,14 @@ become_root() {
 
 # The last steps, in the new root: tells podman of the store, says "ready" and holds.
 settle_in() {
-  export CONTAINERS_STORAGE_CONF="$dir/storage.conf" # by which recover knows its processes
+  export CONTAINERS_STORAGE_CONF="$pr_dir/storage.conf" # by which recover knows its processes
   mount_segments
   echo ready
   exec sleep infinity >/dev/null 2>&1
 }
 
 compose_from_rootfs() {
-  for path in "$rootfs"/*; do
+  for path in "$pr_rootfs"/*; do
     name=${path##*/}
     case $name in etc | nix | nix-support | proc | sys | dev | home | tmp | run | var | root) continue ;; esac
     if [ -h "$path" ]; then
@@ -277,12 +334,17 @@ compose_from_host() {
   done
 }
 
-# Rootless podman up to 5.8 keeps its run root at $XDG_RUNTIME_DIR/containers whatever storage.conf says, as
-# the host's own podman does: ours lies over its directories. The credentials beside them, auth.json, stay.
+# Rootless podman up to 5.8 keeps its run root at $XDG_RUNTIME_DIR/containers whatever storage.conf says, and
+# OCI runtimes their state beside it (root's in /run), as the host's own do: ours lies over their directories.
+# The credentials in containers/auth.json stay.
 compose_run_root() {
-  for name in "$layers" "$layers-containers" "$layers-layers" "$layers-locks" networks; do
-    mkdir -p "$dir/run/$name" "$XDG_RUNTIME_DIR/containers/$name"
-    mount --bind "$dir/run/$name" "$new$XDG_RUNTIME_DIR/containers/$name"
+  layers=$XDG_RUNTIME_DIR/containers/$pr_layers
+  set -- "$layers" "$layers-containers" "$layers-layers" "$layers-locks" "${layers%/*}/networks" \
+    "$XDG_RUNTIME_DIR/crun" "$XDG_RUNTIME_DIR/runc" "$XDG_RUNTIME_DIR/netns"
+  [ ! -w /run ] || set -- "$@" /run/crun /run/runc
+  for path; do
+    mkdir -p "$pr_dir/run$path" "$path"
+    mount --bind "$pr_dir/run$path" "$new$path"
   done
 }
 
@@ -290,7 +352,7 @@ compose_run_root() {
 # /etc/containers; the host's, made for the host's podman, stays out.
 compose_etc() {
   mount --rbind /etc "$new/.host-etc"
-  for path in "$rootfs"/etc/*; do ln -s "$path" "$new/etc/${path##*/}"; done
+  for path in "$pr_rootfs"/etc/*; do ln -s "$path" "$new/etc/${path##*/}"; done
   for name in passwd group hosts host.conf hostname resolv.conf nsswitch.conf localtime timezone machine-id \
     services protocols cdi static; do
     [ ! -e "/etc/$name" ] || ln -sfn "/.host-etc/$name" "$new/etc/$name"
@@ -305,13 +367,13 @@ compose_etc() {
     cp "/etc/$name" "$new/etc/$name"
   done
 
-  from=$(dirname -- "$0")/etc/containers
-  [ -d "$from" ] || from=$rootfs/etc/containers
+  from=${pr_self%/*}/etc/containers
+  [ -d "$from" ] || from=$pr_rootfs/etc/containers
   rm -f "$new/etc/containers"
   mkdir "$new/etc/containers"
   cp "$from/policy.json" "$from/registries.conf" "$from/containers.conf" "$new/etc/containers"
   {
-    echo "tmp_dir = \"$dir/libpod\""
+    echo "tmp_dir = \"$pr_dir/libpod\""
     # Without a session bus podman would fall back to cgroupfs anyway, with a warning at every command.
     [ -S "$XDG_RUNTIME_DIR/bus" ] || echo 'cgroup_manager = "cgroupfs"'
   } >>"$new/etc/containers/containers.conf"
@@ -321,24 +383,25 @@ compose_etc() {
 # holder died they are gone) and tells podman of all that are there.
 mount_segments() {
   stores=
-  [ -e "$dir/segments" ] || : >"$dir/segments"
-  while read -r image mountpoint; do
+  [ -e "$pr_dir/segments" ] || : >"$pr_dir/segments"
+  while read -r line; do
+    image=${line% *} mountpoint=${line##* }
     grep -qF " $mountpoint " /proc/self/mounts ||
       { mkdir -p "$mountpoint" && squashfuse_ll "$image" "$mountpoint" </dev/null; } ||
       { say "left out the cached store $image: it cannot be mounted" && continue; }
     stores="$stores\"$mountpoint\", "
-  done <"$dir/segments"
-  write_storage_conf >"$dir/storage.conf.new"
-  mv "$dir/storage.conf.new" "$dir/storage.conf"
+  done <"$pr_dir/segments"
+  write_storage_conf >"$pr_dir/storage.conf.new"
+  mv "$pr_dir/storage.conf.new" "$pr_dir/storage.conf"
 }
 
 # storage.conf(5). Rootless podman takes the graph root from rootless_storage_path up to 5.8.
 write_storage_conf() {
   echo '[storage]'
-  printf '%s = "%s"\n' driver "$layers" graphroot "$graph_root" rootless_storage_path "$graph_root" \
+  printf '%s = "%s"\n' driver "$pr_layers" graphroot "$pr_graph_root" rootless_storage_path "$pr_graph_root" \
     runroot "$XDG_RUNTIME_DIR/containers"
   printf '[storage.options]\nadditionalimagestores = [%s]\n' "${stores%, }"
-  [ "$driver" != fuse-overlayfs ] ||
+  [ "$pr_driver" != fuse-overlayfs ] ||
     printf '[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n'
 }
 
@@ -348,44 +411,56 @@ write_storage_conf() {
 # directory. Only PATH is led by the rootfs's, and podman is told that it already stands in its namespace.
 join() {
   holder_alive || start
-  export _CONTAINERS_USERNS_CONFIGURED="done" _CONTAINERS_ROOTLESS_UID="$uid" _CONTAINERS_ROOTLESS_GID="$gid"
-  export XDG_RUNTIME_DIR CONTAINERS_STORAGE_CONF="$dir/storage.conf"
-  PODMAN_ROOTLESS_CALLER_PATH=${PODMAN_ROOTLESS_CALLER_PATH:-$PATH}
-  export PODMAN_ROOTLESS_CALLER_PATH
+  export _CONTAINERS_USERNS_CONFIGURED="done" XDG_RUNTIME_DIR="$pr_runtime" \
+    _CONTAINERS_ROOTLESS_UID="$pr_uid" _CONTAINERS_ROOTLESS_GID="$pr_gid" \
+    CONTAINERS_STORAGE_CONF="$pr_dir/storage.conf"
+  # env(1) would take a command of such a name for a variable.
   # shellcheck disable=SC2016 # expanded by the shell inside
-  exec nsenter --target "$holder" --user --mount --preserve-credentials -- /bin/sh -c '
-    PATH=/usr/bin:/usr/sbin:/bin:/sbin:$PODMAN_ROOTLESS_CALLER_PATH
-    unset PODMAN_ROOTLESS_CALLER_PATH PODMAN_ROOTLESS_ROOTFS PODMAN_ROOTLESS_GRAPH_ROOT \
-      PODMAN_ROOTLESS_DRIVER PODMAN_ROOTLESS_DIR
-    # A directory that was deleted stays a deleted one: the command says so in its own words.
-    cd -- "$0" 2>/dev/null || { gone=$(mktemp -d) && cd -- "$gone" && rmdir -- "$gone"; }
-    exec "$@"' "$PWD" "$@"
+  case $1 in *=*) set -- sh -c 'exec "$0" "$@"' "$@" ;; esac
+  set -- /usr/bin/env "PATH=/usr/bin:/usr/sbin:/bin:/sbin:${PODMAN_ROOTLESS_CALLER_PATH:-$PATH}" "$@"
+  unset PODMAN_ROOTLESS_CALLER_PATH PODMAN_ROOTLESS_ROOTFS PODMAN_ROOTLESS_GRAPH_ROOT PODMAN_ROOTLESS_DRIVER \
+    PODMAN_ROOTLESS_DIR
+  # shellcheck disable=SC3013 # -ef: dash, bash and busybox know it
+  [ ! "/proc/$$/ns/mnt" -ef "/proc/$pr_holder/ns/mnt" ] || exec "$@" # called by a command that was joined
+
+  # A directory without a path inside, because it was deleted or is below the host's /usr, stays what it is, and
+  # the command says so in its own words.
+  if [ -n "$PWD" ] && [ -d "/proc/$pr_holder/root$PWD" ]; then
+    shift
+    set -- -- /usr/bin/env -C "$PWD" "$@"
+  else
+    set -- --wd=. -- "$@"
+  fi
+  exec nsenter --target "$pr_holder" --user --mount --preserve-credentials "$@"
 }
 
 stop() {
-  holder_alive || return 0
-  [ ! -x "$rootfs/usr/bin/podman" ] || (join podman stop --all --time 10 >/dev/null) || :
-  end_processes "$userns"
-  rm -rf "$dir/holder" "$dir/run" "$dir/libpod" "$dir/root" "$dir/log" || :
+  [ -e "$pr_dir/holder" ] || return 0
+  ! holder_alive || [ ! -x "$pr_rootfs/usr/bin/podman" ] || (join podman stop --all --time 10 >/dev/null) || :
+  (
+    flock 9
+    if holder_alive; then end_processes; else end_orphans; fi
+    rm -rf "$pr_dir/holder" "$pr_dir/run" "$pr_dir/libpod" "$pr_dir/root" "$pr_dir/log" 2>/dev/null || :
+  ) 9>"$pr_dir/lock"
 }
 
 status() {
   if holder_alive; then
-    echo "running: holder $holder, rootfs $rootfs, graph root $graph_root, driver $driver"
+    echo "running: holder $pr_holder, rootfs $pr_rootfs, graph root $pr_graph_root, driver $pr_driver"
   else
-    echo "stopped: rootfs $rootfs, graph root $graph_root, driver $driver"
+    echo "stopped: rootfs $pr_rootfs, graph root $pr_graph_root, driver $pr_driver"
     exit 3
   fi
 }
 
-command=${1-}
-[ -n "$command" ] || { usage >&2 && exit 125; }
+pr_command=${1-}
+[ -n "$pr_command" ] || { usage >&2 && exit 125; }
 shift
 settle
-case $command in
+case $pr_command in
   start) holder_alive || start ;;
   exec) [ $# -gt 0 ] || die "exec needs a command; see --help" && join "$@" ;;
-  shell) if [ -x "$rootfs/usr/bin/bash" ]; then join bash -i; else join sh -i; fi ;;
+  shell) if [ -x "$pr_rootfs/usr/bin/bash" ]; then join bash -i; else join sh -i; fi ;;
   status) status ;;
   stop) stop ;;
   mount) again mount-inside join ;;
@@ -393,5 +468,5 @@ case $command in
   settle-in) settle_in ;;
   hold) hold ;;
   compose) compose ;;
-  *) die "unknown command '$command'; see --help" ;;
+  *) die "unknown command '$pr_command'; see --help" ;;
 esac
