@@ -361,8 +361,9 @@ compose_etc() {
     [ ! -e "/etc/$name" ] || ln -sfn "/.host-etc/${name%%/*}" "$new/etc/${name%%/*}"
   done
   [ -h "$new/etc/mtab" ] || ln -s /proc/self/mounts "$new/etc/mtab"
-  # libsubid does not follow links.
-  for name in subuid subgid; do
+  # libsubid does not follow links; os-release is one, which would lead into the rootfs.
+  for name in subuid subgid os-release; do
+    [ -e "/etc/$name" ] || continue
     rm -f "$new/etc/$name"
     cp "/etc/$name" "$new/etc/$name"
   done
