@@ -10,14 +10,14 @@ const plain = "github:es-nix/podman-rootless";
 // What `nix flake metadata --json` printed, shortened where nothing is read.
 const path2_8 = {
   lastModified: 1795439546,
-  locked: { lastModified: 1795439546, narHash, path: "/work/flake", type: "path" },
+  locked: { lastModified: 1795439546, narHash, path: "/project/flake", type: "path" },
   locks,
-  original: { path: "/work/flake", type: "path" },
-  originalUrl: "path:/work/flake",
+  original: { path: "/project/flake", type: "path" },
+  originalUrl: "path:/project/flake",
   path: "/nix/store/035yzsf8008x81x7446w0wvbyh8bfja2-source",
-  resolved: { path: "/work/flake", type: "path" },
-  resolvedUrl: "path:/work/flake",
-  url: `path:/work/flake?lastModified=1795439546&narHash=${narHash}`,
+  resolved: { path: "/project/flake", type: "path" },
+  resolvedUrl: "path:/project/flake",
+  url: `path:/project/flake?lastModified=1795439546&narHash=${narHash}`,
 };
 const github2_8 = {
   description: "podman",
@@ -45,21 +45,21 @@ const dirty2_26 = {
     dirtyRev: `${rev}-dirty`,
     dirtyShortRev: "7b45d94-dirty",
     type: "git",
-    url: "file:///work",
+    url: "file:///project",
     narHash,
   },
   locks,
-  original: { type: "git", url: "file:///work" },
-  originalUrl: "git+file:///work",
+  original: { type: "git", url: "file:///project" },
+  originalUrl: "git+file:///project",
   path: "/nix/store/035yzsf8008x81x7446w0wvbyh8bfja2-source",
-  resolved: { type: "git", url: "file:///work" },
-  resolvedUrl: "git+file:///work",
-  url: "git+file:///work",
+  resolved: { type: "git", url: "file:///project" },
+  resolvedUrl: "git+file:///project",
+  url: "git+file:///project",
 };
 
 test.each([
-  ["path, 2.8", path2_8, "path:/work/flake", { url: "path:/work/flake", rev: narHash }],
-  ["a path without path:, 2.8", path2_8, "/work/flake", { url: path2_8.url, rev: narHash }],
+  ["path, 2.8", path2_8, "path:/project/flake", { url: "path:/project/flake", rev: narHash }],
+  ["a path without path:, 2.8", path2_8, "/project/flake", { url: path2_8.url, rev: narHash }],
   ["github, 2.8", github2_8, plain, { url: `${plain}/${rev}`, rev }],
   ["github, 2.26", github2_26, plain, { url: github2_26.url, rev }],
   ["github, 2.34", github2_34, plain, { url: github2_26.url, rev }],
@@ -69,7 +69,7 @@ test.each([
     plain,
     { url: github2_8.url, rev },
   ],
-  ["a checkout with changes, 2.26", dirty2_26, "/work", { url: "git+file:///work", rev: narHash }],
+  ["a checkout with changes, 2.26", dirty2_26, "/project", { url: "git+file:///project", rev: narHash }],
   ["without a locked URL", { resolvedUrl: plain }, "podman", { url: plain, rev: "" }],
   ["without any URL", {}, "podman", { url: "podman", rev: "" }],
 ])("%s", (_, metadata, reference, expected) => {
@@ -81,7 +81,7 @@ const hint = " Give github-token: without one GitHub limits requests.";
 test.each([
   [
     "Nix 2.8: the error stands first, its place after it",
-    `warning: Git tree '/work' is dirty
+    `warning: Git tree '/project' is dirty
 error: undefined variable 'nope'
 
        at /nix/store/x-source/flake.nix:1:40:

@@ -3,17 +3,17 @@ import { parseReference } from "../../src/flake/reference.ts";
 
 test.each([
   ["no reference is the action's own flake, by path", undefined, "path:/action"],
-  [".", ".", "/work"],
+  [".", ".", "/project"],
   ["..", "..", "/"],
-  ["a relative path", "./a/../nix", "/work/nix"],
+  ["a relative path", "./a/../nix", "/project/nix"],
   ["a path above", "../other", "/other"],
   ["an absolute path", "/srv/flake", "/srv/flake"],
-  ["a query", ".?dir=nix", "/work?dir=nix"],
-  ["a query after a path", "./a?dir=nix&rev=1", "/work/a?dir=nix&rev=1"],
-  ["a query with a second ?", "./a?x=b?c", "/work/a?x=b?c"],
-  ["path:", "path:./nix", "path:/work/nix"],
-  ["path: without ./", "path:nix", "path:/work/nix"],
-  ["path: with a query", "path:.?dir=nix", "path:/work?dir=nix"],
+  ["a query", ".?dir=nix", "/project?dir=nix"],
+  ["a query after a path", "./a?dir=nix&rev=1", "/project/a?dir=nix&rev=1"],
+  ["a query with a second ?", "./a?x=b?c", "/project/a?x=b?c"],
+  ["path:", "path:./nix", "path:/project/nix"],
+  ["path: without ./", "path:nix", "path:/project/nix"],
+  ["path: with a query", "path:.?dir=nix", "path:/project?dir=nix"],
   ["path: of an absolute path", "path:/srv/flake", "path:/srv/flake"],
   ["github:", "github:owner/repository/rev?dir=nix", "github:owner/repository/rev?dir=nix"],
   ["git+file:", "git+file:///srv/a?ref=main", "git+file:///srv/a?ref=main"],
@@ -21,17 +21,17 @@ test.each([
   ["an entry of the registry", "nixpkgs/nixos-26.05", "nixpkgs/nixos-26.05"],
   ["one that begins with a dot alone in its path", "flake:a", "flake:a"],
 ])("%s", (_, given, url) => {
-  expect(parseReference(given, "/action", "/work")).toEqual({ url });
+  expect(parseReference(given, "/action", "/project")).toEqual({ url });
   // An attribute leaves the rest as it is.
   if (given === undefined) return;
-  expect(parseReference(`${given}#a.b`, "/action", "/work")).toEqual({ url, attribute: "a.b" });
+  expect(parseReference(`${given}#a.b`, "/action", "/project")).toEqual({ url, attribute: "a.b" });
 });
 
 test.each([
-  ["#podman", { url: "/work", attribute: "podman" }],
-  [".#", { url: "/work" }],
-  ["?dir=nix#a", { url: "/work?dir=nix", attribute: "a" }],
+  ["#podman", { url: "/project", attribute: "podman" }],
+  [".#", { url: "/project" }],
+  ["?dir=nix#a", { url: "/project?dir=nix", attribute: "a" }],
   ["github:a/b#packages.x86_64-linux.a#b", { url: "github:a/b", attribute: "packages.x86_64-linux.a#b" }],
 ])("%s", (given, expected) => {
-  expect(parseReference(given, "/action", "/work")).toEqual(expected);
+  expect(parseReference(given, "/action", "/project")).toEqual(expected);
 });
