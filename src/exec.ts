@@ -48,6 +48,13 @@ export async function run(
   return output.stdout;
 }
 
+/** As `tryRun`, as root: by sudo without a password where the user is not root. */
+export function tryRunAsRoot(program: string, args: readonly string[]): Promise<Output> {
+  return process.getuid?.() === 0
+    ? tryRun(program, args)
+    : tryRun("sudo", ["--non-interactive", program, ...args]);
+}
+
 /** Runs a program and returns how it ended. A program that cannot be started ends with code 127, as in a shell. */
 export async function tryRun(
   program: string,

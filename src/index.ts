@@ -1,11 +1,12 @@
 import { setFailed, warning } from "@actions/core";
+import { messageOf } from "./log.ts";
 import { main } from "./main.ts";
 import { findPlace } from "./place.ts";
 import { post } from "./post.ts";
 import { loadState } from "./state.ts";
 
 function message(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const full = /no space left|ENOSPC|disk quota exceeded/i.test(text);
   return full
     ? `${text}. Free some space, or name a larger disk with storage-root (df -h shows them).`

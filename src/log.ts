@@ -12,6 +12,9 @@ export async function stage<T>(name: string, work: () => Promise<T>): Promise<T>
   }
 }
 
+/** The words of whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 const units = ["B", "kB", "MB", "GB", "TB"] as const;
 
 /** @param bytes a size in bytes; the text is in decimal units, as registries and GitHub give them */

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { warning } from "@actions/core";
 import { saveStore } from "./cache/save.ts";
 import { command } from "./environment/environment.ts";
-import { stage } from "./log.ts";
+import { messageOf, stage } from "./log.ts";
 import type { Place } from "./place.ts";
 import type { State } from "./state.ts";
 
@@ -11,8 +11,7 @@ export async function post({ environment, cache }: State, place: Place): Promise
   if (environment === undefined) return;
   if (cache !== undefined) {
     await stage("Save", () => saveStore(environment, cache, place.temporary, place.run)).catch(
-      (error: unknown) =>
-        warning(`The image store is not saved: ${error instanceof Error ? error.message : String(error)}`),
+      (error: unknown) => warning(`The image store is not saved: ${messageOf(error)}`),
     );
   }
   await stage("Stop", () => command(environment, "stop"));

@@ -1,5 +1,6 @@
 import { info, warning } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
+import { messageOf } from "../log.ts";
 import { keep, keptSegments, readKept, segmentsDirectory } from "../store/kept.ts";
 import { mountSegments } from "../store/mount.ts";
 import type { Segment } from "../store/segment.ts";
@@ -37,7 +38,7 @@ export async function bringBack(
   try {
     return await tryBringBack(environment, prefix, temporary);
   } catch (error) {
-    warning(`The image store starts empty: ${error instanceof Error ? error.message : String(error)}`);
+    warning(`The image store starts empty: ${messageOf(error)}`);
     return { prefix, chain: [], cut: true };
   }
 }

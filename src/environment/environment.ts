@@ -31,10 +31,14 @@ export function enter(environment: Environment): [string, ...string[]] {
 
 type Command = "start" | "stop" | "mount";
 
+function tryEnter(environment: Environment, args: readonly string[]): Promise<Output> {
+  const [shell, ...enterArgs] = enter(environment);
+  return tryRun(shell, [...enterArgs, ...args]);
+}
+
 /** @throws {Error} in the words of enter.sh, which name cause and remedy */
 export async function command(environment: Environment, name: Command): Promise<void> {
-  const [shell, ...args] = enter(environment);
-  const { code, stderr } = await tryRun(shell, [...args, name]);
+  const { code, stderr } = await tryEnter(environment, [name]);
   if (code !== 0) {
     const lines = stderr.trim().split("\n");
     throw new Error(lines.map((line) => line.replace(/^podman-rootless: /, "")).join("; "));
@@ -42,8 +46,7 @@ export async function command(environment: Environment, name: Command): Promise<
 }
 
 export async function isRunning(environment: Environment): Promise<boolean> {
-  const [shell, ...args] = enter(environment);
-  return (await tryRun(shell, [...args, "status"])).code === 0;
+  return (await tryEnter(environment, ["status"])).code === 0;
 }
 
 /** Runs a program of the rootfs in the environment and returns its standard output. */
@@ -63,6 +66,5 @@ export function tryInside(
   program: string,
   args: readonly string[],
 ): Promise<Output> {
-  const [shell, ...enterArgs] = enter(environment);
-  return tryRun(shell, [...enterArgs, "exec", program, ...args]);
+  return tryEnter(environment, ["exec", program, ...args]);
 }

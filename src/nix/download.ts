@@ -3,6 +3,7 @@ import { open, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { warning } from "@actions/core";
 import { HttpClient } from "@actions/http-client";
+import { messageOf } from "../log.ts";
 import type { Tarball } from "./releases.ts";
 
 const attempts = 4;
@@ -27,7 +28,7 @@ export async function download(tarball: Tarball, file: string, pause = 1000): Pr
       return await downloadOnce(tarball, file);
     } catch (error) {
       await rm(file, { force: true });
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       if (error instanceof FinalError) throw error;
       // Of this machine, not of the network: no room, no permission.
       if (isLocal(error)) throw new Error(`Cannot write ${file}: ${message}`);

@@ -1,7 +1,7 @@
 import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { info } from "@actions/core";
-import { run, tryRun } from "../exec.ts";
+import { run, tryRunAsRoot } from "../exec.ts";
 import { download } from "./download.ts";
 import type { Nix } from "./find.ts";
 import type { Tarball } from "./releases.ts";
@@ -20,7 +20,7 @@ export async function installNix(tarball: Tarball, temporary: string): Promise<N
   try {
     return await unpack(file);
   } catch (error) {
-    if (ownsNix) await asRoot(["rm", "-rf", "/nix"]);
+    if (ownsNix) await tryRunAsRoot("rm", ["-rf", "/nix"]);
     throw error;
   } finally {
     await rm(file, { force: true });
@@ -37,7 +37,7 @@ async function makeNixDirectory(): Promise<boolean> {
       `/nix belongs to uid ${existing.uid} and no Nix of 2.8 or newer is on PATH. Put that installation's nix on PATH, or remove /nix.`,
     );
   }
-  const { code, stderr } = await asRoot(["install", "-d", "-m", "0755", "-o", `${uid}`, `/nix`]);
+  const { code, stderr } = await tryRunAsRoot("install", ["-d", "-m", "0755", "-o", `${uid}`, "/nix"]);
   if (code !== 0) {
     throw new Error(
       `Cannot make /nix for Nix (${stderr.trim()}). Allow sudo without a password, install Nix beforehand, or run: sudo install -d -o $(id -un) /nix`,
@@ -45,11 +45,6 @@ async function makeNixDirectory(): Promise<boolean> {
   }
   return true;
 }
-
-const asRoot = (command: [string, ...string[]]) =>
-  process.getuid?.() === 0
-    ? tryRun(command[0], command.slice(1))
-    : tryRun("sudo", ["--non-interactive", ...command]);
 
 async function unpack(file: string): Promise<Nix> {
   await mkdir("/nix/store", { recursive: true });

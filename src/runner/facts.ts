@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { tryRun } from "../exec.ts";
+import { tryRunAsRoot } from "../exec.ts";
 import { parseRanges, type Range } from "./subordinate-ids.ts";
 
 /** What the plan depends on, read once. */
@@ -21,7 +21,7 @@ export async function readFacts(): Promise<Facts> {
   const [subuids, subgids, canBeRoot, fuse] = await Promise.all([
     readRanges("/etc/subuid"),
     readRanges("/etc/subgid"),
-    uid === 0 || tryRun("sudo", ["--non-interactive", "true"]).then(({ code }) => code === 0),
+    tryRunAsRoot("true", []).then(({ code }) => code === 0),
     readFuse(),
   ]);
   return { user: username, uid, subuids, subgids, canBeRoot, fuse };

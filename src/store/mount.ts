@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { info, warning } from "@actions/core";
 import { command, type Environment, inside, tryInside } from "../environment/environment.ts";
-import { tryRun } from "../exec.ts";
+import { tryRunAsRoot } from "../exec.ts";
 import type { Segment } from "./segment.ts";
 import { metadata, type Store } from "./store.ts";
 
@@ -62,10 +62,7 @@ async function mountInKernel(
   const [holder = ""] = (await readFile(join(environment.directory, "holder"), "utf8")).split(" ");
   const options = `loop,ro,nosuid,nodev,X-mount.idmap=/proc/${holder}/ns/user`;
   const mount = ["-N", `/proc/${holder}/ns/mnt`, "-t", "squashfs", "-o", options, file, mountpointOf(digest)];
-  const { code, stderr } =
-    process.getuid?.() === 0
-      ? await tryRun("mount", mount)
-      : await tryRun("sudo", ["--non-interactive", "mount", ...mount]);
+  const { code, stderr } = await tryRunAsRoot("mount", mount);
   return code === 0 ? undefined : stderr.trim().split("\n")[0];
 }
 

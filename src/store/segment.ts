@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, inside } from "../environment/environment.ts";
-import { metadata, type Store } from "./store.ts";
+import { metadata, type Store, tags } from "./store.ts";
 
 /** A read-only archive of part of a store. */
 export interface Segment {
@@ -20,7 +20,7 @@ export interface Segment {
 export function storeDigest({ layers, images }: Store, salt = ""): string {
   const lines = [
     ...layers.map(({ id }) => `layer ${id}`),
-    ...images.map(({ id, names = [] }) => `image ${id} ${[...names].sort().join(" ")}`),
+    ...images.map((image) => `image ${image.id} ${tags(image)}`),
   ];
   const text = [...lines.sort(), ...(salt === "" ? [] : [`salt ${salt}`])].join("\n");
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
@@ -51,8 +51,8 @@ export async function pack(
     await writeFile(join(lists, "layers.json"), JSON.stringify(store.layers));
     await writeFile(join(lists, "images.json"), JSON.stringify(store.images));
     const sources = ["overlay", "overlay-images", "overlay-layers"].map((name) => join(graphRoot, name));
-    // The lists take the place of the store's own: pseudo
-    // files, read by a command that mksquashfs runs in its working directory.
+    // The lists take the place of the store's own: pseudo files, read by a command that mksquashfs runs in its
+    // working directory.
     await inside(
       environment,
       "mksquashfs",

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../log.ts";
 
 /** A layer as overlay-layers/layers.json has it; more fields come along untouched. */
 export interface Layer {
@@ -44,7 +45,7 @@ async function readList<T>(file: string): Promise<T[]> {
     return JSON.parse(await readFile(file, "utf8")) as T[];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new Error(`Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`Cannot read ${file}: ${messageOf(error)}`);
   }
 }
 
@@ -89,4 +90,5 @@ export function addedTo(below: readonly Store[], { layers, images }: Store): Add
   return { store: { layers: layers.filter(({ id }) => kept.has(id)), images: added }, broken };
 }
 
-const tags = ({ names = [] }: Image): string => [...names].sort().join(" ");
+/** An image's names as one text, the same whatever their order. */
+export const tags = ({ names = [] }: Image): string => [...names].sort().join(" ");
