@@ -1,13 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type Case, type NativeMachine, startNativeMachine } from "../support/world/native.ts";
-
-jest.setTimeout(240_000);
-
-let desk: NativeMachine;
-beforeAll(async () => {
-  desk = await startNativeMachine();
-}, 900_000);
-afterAll(() => desk.close());
+import { type Case, compare } from "../support/world/compare.ts";
 
 /** Names, owners and modes of all below the directory that a script runs in, as the machine sees them. */
 const list = "find . -printf '%p %U %G %M\\n' | sort";
@@ -114,8 +105,4 @@ podman run --rm localhost/committed ls -n /made | cut -c 1-30; podman rmi localh
   ],
 ];
 
-test.each(cases)("%s", async (_name, script, code = 0) => {
-  const { native, ours } = await desk.both(script);
-  expect(native).toEqual({ ...native, code });
-  expect(ours).toEqual(native);
-});
+compare(cases);

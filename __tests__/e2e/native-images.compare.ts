@@ -1,13 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type Case, type NativeMachine, startNativeMachine } from "../support/world/native.ts";
-
-jest.setTimeout(240_000);
-
-let desk: NativeMachine;
-beforeAll(async () => {
-  desk = await startNativeMachine();
-}, 900_000);
-afterAll(() => desk.close());
+import { type Case, compare } from "../support/world/compare.ts";
 
 const cases: Case[] = [
   [
@@ -93,8 +84,4 @@ podman rm exported; podman run --rm localhost/imported id; podman rmi localhost/
   ],
 ];
 
-test.each(cases)("%s", async (_name, script, code = 0) => {
-  const { native, ours } = await desk.both(script);
-  expect(native).toEqual({ ...native, code });
-  expect(ours).toEqual(native);
-});
+compare(cases);

@@ -1,13 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type Case, type NativeMachine, startNativeMachine } from "../support/world/native.ts";
-
-jest.setTimeout(240_000);
-
-let desk: NativeMachine;
-beforeAll(async () => {
-  desk = await startNativeMachine();
-}, 900_000);
-afterAll(() => desk.close());
+import { type Case, compare } from "../support/world/compare.ts";
 
 /** Starts a web server in a container, to be asked by `ask PORT`. */
 const serve = "sh -c 'echo hello >/var/www/index.html; exec httpd -f -h /var/www'";
@@ -73,8 +64,4 @@ podman rm --force --time 0 web; podman network rm mynet`,
   ],
 ];
 
-test.each(cases)("%s", async (_name, script, code = 0) => {
-  const { native, ours } = await desk.both(script);
-  expect(native).toEqual({ ...native, code });
-  expect(ours).toEqual(native);
-});
+compare(cases);

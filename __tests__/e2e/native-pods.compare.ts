@@ -1,13 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type Case, type NativeMachine, startNativeMachine } from "../support/world/native.ts";
-
-jest.setTimeout(240_000);
-
-let desk: NativeMachine;
-beforeAll(async () => {
-  desk = await startNativeMachine();
-}, 900_000);
-afterAll(() => desk.close());
+import { type Case, compare } from "../support/world/compare.ts";
 
 const serve = "sh -c 'echo hello >/var/www/index.html; exec httpd -f -h /var/www'";
 const ask = "curl --silent --show-error --retry 30 --retry-delay 1 --retry-all-errors";
@@ -88,8 +79,4 @@ podman rm --force --time 0 ran`,
   ["limits that this cgroup cannot keep", `podman run --rm --memory 50m $image true || echo $?`],
 ];
 
-test.each(cases)("%s", async (_name, script, code = 0) => {
-  const { native, ours } = await desk.both(script);
-  expect(native).toEqual({ ...native, code });
-  expect(ours).toEqual(native);
-});
+compare(cases);

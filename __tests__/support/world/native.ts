@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cached, sources } from "../assets/cache.ts";
-import { debianRoot, ENVIRONMENT_PACKAGES, RUNNER_PACKAGES } from "../assets/debian-root.ts";
+import { debianRoot, ENVIRONMENT_PACKAGES, type Release, RUNNER_PACKAGES } from "../assets/debian-root.ts";
 import { IMAGES, imageRegistryData } from "../assets/images.ts";
 import { startRegistry } from "../assets/registry.ts";
 import { freePort } from "../free-port.ts";
@@ -18,9 +18,6 @@ export interface Pair {
   native: Outcome;
   ours: Outcome;
 }
-
-/** What a test tables: a name, a shell script, and the code it ends with where podman is native (default: 0). */
-export type Case = [name: string, script: string, code?: number];
 
 /** A machine with a podman of Debian's, and enter.sh with the same podman. */
 export interface NativeMachine {
@@ -38,16 +35,23 @@ export interface NativeMachine {
 const WORK = "/home/runner/case";
 const NAMES = ["native", "ours"] as const;
 
-/** Starts such a machine; both podmans have the same driver and no other configuration of the user's. */
-export async function startNativeMachine(): Promise<NativeMachine> {
+/**
+ * Starts such a machine of a Debian release, with the podman of that; both podmans have the same driver and no other
+ * configuration of the user's.
+ */
+export async function startNativeMachine(release: Release = "trixie"): Promise<NativeMachine> {
   const scratch = mkdtempSync(join(tmpdir(), "native-"));
-  const source = await debianRoot({ name: "environment", packages: ENVIRONMENT_PACKAGES });
+  const source = await debianRoot({ release, name: "environment", packages: ENVIRONMENT_PACKAGES });
   const recipe = [source, await sources("../stand-in.ts")];
   const rootfs = await cached("rootfs", recipe, async (to) => prepareDebianRoot(source, join(to, "root")));
   const images = await startRegistry({ directory: await imageRegistryData(), readOnly: true });
   const registry = await startRegistry({ directory: join(scratch, "registry") });
   const machine = await startMachine({
-    image: await debianRoot({ name: "native", packages: [...RUNNER_PACKAGES, ...ENVIRONMENT_PACKAGES] }),
+    image: await debianRoot({
+      release,
+      name: "native",
+      packages: [...RUNNER_PACKAGES, ...ENVIRONMENT_PACKAGES],
+    }),
     directory: join(scratch, "machine"),
     subordinateIds: "runner:100000:65536",
     mounts: [

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { Release } from "../assets/debian-root.ts";
+import { type NativeMachine, startNativeMachine } from "./native.ts";
+
+const all: readonly Release[] = ["bookworm", "trixie", "forky"];
+
+/** The releases whose podman is compared: those in PODMAN_ROOTLESS_TEST_RELEASES, or all. */
+export const RELEASES = (process.env.PODMAN_ROOTLESS_TEST_RELEASES?.split(" ") ?? all).map((name) => {
+  const release = all.find((known) => known === name);
+  if (release === undefined) throw new Error(`Invalid release '${name}'. Expected ${all.join(", ")}.`);
+  return release;
+});
+
+/**
+ * A name, a shell script, and the code it ends with where podman is native (default: 0). Releases that are
+ * named end otherwise: with another code, or with whatever code theirs ends with, for a reason given in words.
+ */
+export type Case = [
+  name: string,
+  script: string,
+  code?: number,
+  otherwise?: Partial<Record<Release, number | string>>,
+];
+
+/** Declares tests that have a machine of each release, given by `desk`. */
+export function onEach(declare: (desk: () => NativeMachine, release: Release) => void): void {
+  describe.each(RELEASES)("%s", (release) => {
+    jest.setTimeout(240_000);
+    let desk: NativeMachine | undefined;
+    beforeAll(async () => {
+      desk = await startNativeMachine(release);
+    }, 900_000);
+    afterAll(() => desk?.close());
+    declare(() => {
+      if (desk === undefined) throw new Error("there is no machine");
+      return desk;
+    }, release);
+  });
+}
+
+/** Declares a test for each case and release: with podman in the environment it must do as with a native one. */
+export function compare(cases: readonly Case[]): void {
+  onEach((desk, release) => {
+    test.each(cases)("%s", async (_name, script, code = 0, otherwise = {}) => {
+      const { native, ours } = await desk().both(script);
+      const expected = otherwise[release] ?? code;
+      if (typeof expected === "number") expect(native).toEqual({ ...native, code: expected });
+      expect(ours).toEqual(native);
+    });
+  });
+}
