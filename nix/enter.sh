@@ -22,6 +22,7 @@ Usage: enter.sh [OPTIONS] COMMAND
   --graph-root DIR    podman's image store            [PODMAN_ROOTLESS_GRAPH_ROOT]
   --driver NAME       fuse-overlayfs, overlay or vfs  [PODMAN_ROOTLESS_DRIVER]
   --dir DIR           the environment's own state     [PODMAN_ROOTLESS_DIR]
+  --sudo              start with sudo's help where the user alone may not, unless it asks for a password
 USAGE
 }
 
@@ -36,6 +37,7 @@ pr_rootfs=${PODMAN_ROOTLESS_ROOTFS-}
 pr_graph_root=${PODMAN_ROOTLESS_GRAPH_ROOT-}
 pr_driver=${PODMAN_ROOTLESS_DRIVER:-fuse-overlayfs}
 pr_dir=${PODMAN_ROOTLESS_DIR-}
+pr_sudo=
 case $0 in /*) pr_self=$0 ;; *) pr_self=$PWD/$0 ;; esac
 read -r pr_boot_id </proc/sys/kernel/random/boot_id
 
@@ -48,6 +50,7 @@ while [ $# -gt 0 ]; do
     --graph-root) pr_graph_root=$2 && shift 2 ;;
     --driver) pr_driver=$2 && shift 2 ;;
     --dir) pr_dir=$2 && shift 2 ;;
+    --sudo) pr_sudo=--sudo && shift ;;
     -h | --help) usage && exit 0 ;;
     -*) die "unknown option $1; see --help" ;;
     *) break ;;
@@ -59,7 +62,7 @@ again() {
   verb=$1
   shift
   "$@" sh "$pr_self" --rootfs "$pr_rootfs" --graph-root "$pr_graph_root" --driver "$pr_driver" \
-    --dir "$pr_dir" "$verb"
+    --dir "$pr_dir" $pr_sudo "$verb"
 }
 
 # Fills in what was not said. Two environments on one store would not see each other's containers and locks: so
@@ -184,6 +187,8 @@ start_locked() {
     else
       cat "$pr_dir/log" >&2
       [ -z "$holder" ] || kill "$holder" 2>/dev/null || :
+      ! restricted || say "AppArmor keeps user namespaces from programs without a profile here" \
+        "(kernel.apparmor_restrict_unprivileged_userns is 1): allow sudo without a password, and give --sudo."
       die "the environment did not start (rootfs $pr_rootfs, state in $pr_dir)"
     fi
   }
@@ -206,8 +211,7 @@ end_orphans() {
 # gone with the unshare, and the namespace belongs to the user as always.
 new_user_namespace() {
   set -- unshare --user
-  read -r restricted 2>/dev/null </proc/sys/kernel/apparmor_restrict_unprivileged_userns || restricted=0
-  if [ "$restricted" = 1 ] && [ "$uid" != 0 ] && sudo -n true 2>/dev/null; then
+  if restricted && as_root true 2>/dev/null; then
     # sudo gives an environment of its own; by RUNNER_TRACKING_ID a runner knows what to end with the job.
     set -- sudo -n setpriv --reuid "$uid" --regid "$gid" --init-groups \
       --inh-caps +sys_admin --ambient-caps +sys_admin "$@" \
@@ -223,6 +227,10 @@ new_user_namespace() {
   exec "$@"'
   # A session of its own: no terminal or job control reaches it.
   again hold exec setsid "$(command -v bash || echo sh)" -c "$close" - "$@"
+}
+
+restricted() {
+  [ "$uid" != 0 ] && grep -qsx 1 /proc/sys/kernel/apparmor_restrict_unprivileged_userns
 }
 
 map_ids() {
@@ -243,12 +251,13 @@ subordinate() { # FILE; the start of the user's first range of 65,536 ids or mor
 write_map() { # uid|gid OWN_ID FIRST_SUBORDINATE
   failed=$("new${1}map" "$holder" 0 "$2" 1 1 "$3" 65536 2>&1) ||
     printf '0 %s 1\n1 %s 65536\n' "$2" "$3" | as_root tee "/proc/$holder/${1}_map" >/dev/null 2>&1 || {
-    say "cannot write the $1 map: $failed. Install the package uidmap (newuidmap, setuid root), or allow sudo."
+    say "cannot write the $1 map: $failed. Install the package uidmap (newuidmap, setuid root)," \
+      "or allow sudo without a password, and give --sudo."
     return 1
   }
 }
 
-as_root() { if [ "$uid" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+as_root() { if [ "$uid" = 0 ]; then "$@"; else [ -n "$pr_sudo" ] && sudo -n "$@"; fi; }
 
 # --- In the holder ----------------------------------------------------------------------------------
 

@@ -83,19 +83,20 @@ describe("newuidmap and newgidmap", () => {
   const hide = "chmod 0 /usr/bin/newuidmap /usr/bin/newgidmap";
   const show = "chmod 4755 /usr/bin/newuidmap /usr/bin/newgidmap";
 
-  test("missing: root writes the maps through sudo", () =>
+  test("missing: root writes the maps through sudo, where that is said", () =>
     during(hide, show, async () => {
-      const maps = await output("enter exec cat /proc/self/uid_map /proc/self/gid_map");
+      expect(await sh("enter exec true")).toMatchObject({ code: 125 });
+      const maps = await output("enter --sudo exec cat /proc/self/uid_map /proc/self/gid_map");
       expect(maps.split(/\s+/)).toEqual("0 1001 1 1 100000 65536 0 1001 1 1 100000 65536".split(" "));
       expect(await output(`enter exec podman run --rm --quiet ${desk.image} echo works`)).toBe("works");
     }));
 
   test("missing, and no sudo", () =>
     during(`${hide} /usr/bin/sudo`, `${show} /usr/bin/sudo`, async () => {
-      const { code, stderr } = await sh("enter exec true");
+      const { code, stderr } = await sh("enter --sudo exec true");
       expect(code).toBe(125);
       expect(stderr).toMatch(
-        /^podman-rootless: cannot write the uid map: .*newuidmap: Permission denied\. Install the package uidmap \(newuidmap, setuid root\), or allow sudo\.\n/,
+        /^podman-rootless: cannot write the uid map: .*newuidmap: Permission denied\. Install the package uidmap \(newuidmap, setuid root\), or allow sudo without a password, and give --sudo\.\n/,
       );
       expect(stderr.endsWith(say(didNotStart))).toBe(true);
     }));
@@ -195,7 +196,7 @@ describe("what a machine may lack or forbid", () => {
       echo 1 >/run/kernel/apparmor_restrict_unprivileged_userns; mount --bind /run/kernel ${kernel}`;
     await during(restrict, `umount ${kernel}`, async () => {
       const env = { RUNNER_TRACKING_ID: "github_1" };
-      const map = await output("enter exec cat /proc/self/uid_map", { env });
+      const map = await output("enter --sudo exec cat /proc/self/uid_map", { env });
       expect(map.split(/\s+/)).toEqual("0 1001 1 1 100000 65536".split(" "));
       expect(desk.machine.processes().map(({ name }) => name)).toEqual(["catatonit", "sudo", "sleep"]);
       const holder = (await output("tr '\\0' '\\n' </proc/$(pidof sleep)/environ")).split("\n");

@@ -84,6 +84,7 @@ const options = ({ rootfs, graphRoot, driver, directory: dir }: Environment) => 
   driver,
   "--dir",
   dir,
+  "--sudo",
 ];
 const bracketed = (args: readonly string[]) => args.map((one) => `[${one}]`).join("");
 

@@ -26,6 +26,8 @@ export function enter(environment: Environment): [string, ...string[]] {
     ...["--graph-root", graphRoot],
     ...["--driver", driver],
     ...["--dir", directory],
+    // People who start the environment by hand are asked first; here the runner's sudo is there to be used.
+    "--sudo",
   ];
 }
 
