@@ -27,7 +27,7 @@ export function listProcesses(cgroup: string): Process[] {
   return cgroupPids(cgroup)
     .map(readProcess)
     .filter((process) => process !== undefined)
-    .sort((a, b) => a.hostPid - b.hostPid);
+    .sort((a, b) => a.pid - b.pid);
 }
 
 function cgroupPids(cgroup: string): number[] {
