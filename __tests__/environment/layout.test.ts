@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -169,10 +179,18 @@ test("environments of two stores share neither files nor state", async () => {
   for (const key of ["script", "directory", "podman"] as const) expect(one[key]).not.toBe(two[key]);
 });
 
-test("without a runtime directory that can be written to the state is below /tmp", async () => {
-  process.env.XDG_RUNTIME_DIR = join(directory, "missing");
-  const { directory: state } = await layOut(request());
-  expect(state).toMatch(
-    new RegExp(`^/tmp/podman-rootless-${process.getuid?.()}/podman-rootless/[0-9a-f]{12}$`),
-  );
+test("a runtime directory that is missing or somebody else's is not used: the session's, or one below /tmp", async () => {
+  const uid = process.getuid?.() ?? 0;
+  // As the tests run as root, "somebody else" is a number; without root, /tmp is root's.
+  const foreign = uid === 0 ? join(directory, "foreign") : "/tmp";
+  if (uid === 0) {
+    mkdirSync(foreign);
+    chownSync(foreign, 1, 1);
+  }
+  const expected = existsSync(`/run/user/${uid}`) ? `/run/user/${uid}` : `/tmp/podman-rootless-${uid}`;
+  for (const path of [join(directory, "missing"), foreign, ""]) {
+    process.env.XDG_RUNTIME_DIR = path;
+    const { directory: state } = await layOut(request());
+    expect(state).toMatch(new RegExp(`^${expected}/podman-rootless/[0-9a-f]{12}$`));
+  }
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { access, cp, mkdir, writeFile } from "node:fs/promises";
+import { access, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { StorageDriver } from "../inputs.ts";
@@ -48,14 +48,22 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
 
 const shortDigest = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 12);
 
-/** As enter.sh finds it: the session's, or a directory of the user's own below /tmp. */
+/** As enter.sh finds it: the first of these that is the user's own and can be written to, or one below /tmp. */
 async function runtimeDirectory(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
-  const session = process.env.XDG_RUNTIME_DIR || `/run/user/${uid}`;
-  return access(session, constants.W_OK).then(
-    () => session,
-    () => `/tmp/podman-rootless-${uid}`,
-  );
+  for (const session of [process.env.XDG_RUNTIME_DIR, `/run/user/${uid}`]) {
+    if (session && (await isOwn(session, uid))) return session;
+  }
+  return `/tmp/podman-rootless-${uid}`;
+}
+
+async function isOwn(directory: string, uid: number): Promise<boolean> {
+  try {
+    await access(directory, constants.W_OK);
+    return (await stat(directory)).uid === uid;
+  } catch {
+    return false;
+  }
 }
 
 /** The text of the executable that the output `podman` names. */
