@@ -405,11 +405,13 @@ mount_segments() {
   mv "$pr_dir/storage.conf.new" "$pr_dir/storage.conf"
 }
 
-# storage.conf(5). Rootless podman takes the graph root from rootless_storage_path up to 5.8.
+# storage.conf(5). A user's podman takes the graph root from rootless_storage_path, 4.3 and 5.4 from nothing else, and 5.8
+# warns at every command when both are there. Root's takes it from graphroot.
 write_storage_conf() {
+  read -r _ owner _ </proc/self/uid_map
+  if [ "$owner" = 0 ]; then key=graphroot; else key=rootless_storage_path; fi
   echo '[storage]'
-  printf '%s = "%s"\n' driver "$pr_layers" graphroot "$pr_graph_root" rootless_storage_path "$pr_graph_root" \
-    runroot "$XDG_RUNTIME_DIR/containers"
+  printf '%s = "%s"\n' driver "$pr_layers" "$key" "$pr_graph_root" runroot "$XDG_RUNTIME_DIR/containers"
   printf '[storage.options]\nadditionalimagestores = [%s]\n' "${stores%, }"
   [ "$pr_driver" != fuse-overlayfs ] ||
     printf '[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n'
