@@ -131,9 +131,22 @@ let
         "tee"
       ];
 
-      # Enough to evaluate and build; `nix develop` needs nixpkgs' own.
+      # For `nix develop`, which asks for a derivation that bash builds and for an interactive bash.
+      bashInteractive = fromMachine "bash-interactive" [ "bash" ];
       mkShellNoCC =
-        { packages }: runCommandLocal "nix-shell" { inherit packages; } ''echo "$packages" >"$out"'';
+        { packages }:
+        derivation {
+          name = "nix-shell";
+          inherit system;
+          builder = "/bin/bash";
+          args = [
+            "-euc"
+            ''echo "$nativeBuildInputs" >"$out"''
+          ];
+          outputs = [ "out" ];
+          nativeBuildInputs = packages;
+          PATH = "${lib.makeBinPath packages}:/usr/bin:/bin";
+        };
 
       nixfmt-tree = runCommandLocal "nixfmt-tree" { meta.mainProgram = "treefmt"; } ''
         mkdir -p "$out/bin"

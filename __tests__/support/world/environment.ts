@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cached, sources } from "../assets/cache.ts";
-import { debianRoot, ENVIRONMENT_PACKAGES, RUNNER_PACKAGES } from "../assets/debian-root.ts";
+import { debianRoot, ENVIRONMENT_PACKAGES, type Release, RUNNER_PACKAGES } from "../assets/debian-root.ts";
 import { IMAGES, imageRegistryData } from "../assets/images.ts";
 import { type Registry, startRegistry } from "../assets/registry.ts";
 import type { ExecOptions, ExecResult } from "../machine/exec.ts";
-import { type Machine, type MachineOptions, startMachine } from "../machine/machine.ts";
+import { type Machine, type MachineOptions, type Mount, startMachine } from "../machine/machine.ts";
 import { prepareDebianRoot } from "../stand-in.ts";
 import { repository } from "./world.ts";
 
@@ -16,9 +16,16 @@ export const ROOTFS = "/srv/debian";
 /** The same files by another name: an environment that is not the first. */
 export const OTHER_ROOTFS = "/srv/other root";
 
+export interface EnvironmentOptions extends Partial<MachineOptions> {
+  /** Where {@link ROOTFS} and its podman are from. Default: trixie. */
+  release?: Release;
+  /** More FHS roots, at /srv/RELEASE each. */
+  beside?: Release[];
+}
+
 /** A machine that has enter.sh and an FHS root with podman, and nothing of the action. */
 export interface EnvironmentMachine {
-  machine: Machine;
+  readonly machine: Machine;
   /** A small image in a registry that the user may use by plain HTTP. */
   image: string;
   /** Runs a script of the user's, with `enter` on PATH: enter.sh with the FHS root given. */
@@ -26,7 +33,20 @@ export interface EnvironmentMachine {
   /** As `sh`, of a script that ends with 0; its standard output, trimmed. Throws with all of its output otherwise. */
   output(script: string, options?: ExecOptions): Promise<string>;
   root(script: string): Promise<string>;
+  /** The machine loses its power, with all that runs; and comes up again, with the files it had. */
+  restart(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** An FHS root made of a release's packages, and kept; the host's path. */
+export async function fhsRoot(release: Release = "trixie"): Promise<string> {
+  // What podman 4.3 and its netavark need for networks, and later ones do not.
+  const older = release === "bookworm" ? ["slirp4netns", "iptables"] : [];
+  const packages = [...ENVIRONMENT_PACKAGES, ...older];
+  const source = await debianRoot({ release, name: "environment", packages });
+  const recipe = [source, await sources("../stand-in.ts")];
+  const folder = await cached("rootfs", recipe, async (to) => prepareDebianRoot(source, join(to, "root")));
+  return join(folder, "root");
 }
 
 /** What the one who starts a session for a user gives it; with PATH led by the directory of `enter`. */
@@ -36,28 +56,30 @@ const session = { XDG_RUNTIME_DIR: "/run/user/1001", PATH: "/opt/enter:/usr/loca
  * Starts such a machine, with subordinate ids unless `options` say otherwise. Its user allows the image's registry
  * in ~/.config/containers/registries.conf, and has no store yet.
  */
-export async function startEnvironmentMachine(
-  options: Partial<MachineOptions> = {},
-): Promise<EnvironmentMachine> {
+export async function startEnvironmentMachine({
+  release = "trixie",
+  beside = [],
+  ...options
+}: EnvironmentOptions = {}): Promise<EnvironmentMachine> {
   const scratch = mkdtempSync(join(tmpdir(), "environment-"));
-  const source = await debianRoot({ name: "environment", packages: ENVIRONMENT_PACKAGES });
-  const recipe = [source, await sources("../stand-in.ts")];
-  const rootfs = join(
-    await cached("rootfs", recipe, async (folder) => prepareDebianRoot(source, join(folder, "root"))),
-    "root",
-  );
+  const rootfs = await fhsRoot(release);
+  const mounts: Mount[] = [
+    { source: join(repository, "nix"), target: "/srv/nix" },
+    { source: rootfs, target: ROOTFS },
+    { source: rootfs, target: OTHER_ROOTFS },
+  ];
+  for (const other of beside) mounts.push({ source: await fhsRoot(other), target: `/srv/${other}` });
   const registry: Registry = await startRegistry({ directory: await imageRegistryData(), readOnly: true });
-  const machine = await startMachine({
-    image: await debianRoot({ name: "runner", packages: RUNNER_PACKAGES }),
-    directory: join(scratch, "machine"),
-    subordinateIds: "runner:100000:65536",
-    ...options,
-    mounts: [
-      { source: join(repository, "nix"), target: "/srv/nix" },
-      { source: rootfs, target: ROOTFS },
-      { source: rootfs, target: OTHER_ROOTFS },
-    ],
-  });
+  const image = await debianRoot({ name: "runner", packages: RUNNER_PACKAGES });
+  const start = () =>
+    startMachine({
+      image,
+      directory: join(scratch, "machine"),
+      subordinateIds: "runner:100000:65536",
+      ...options,
+      mounts,
+    });
+  let machine = await start();
 
   const sh = (script: string, { env, ...rest }: ExecOptions = {}) =>
     machine.exec(["bash", "-c", script], { ...rest, env: { ...session, ...env } });
@@ -73,11 +95,17 @@ export async function startEnvironmentMachine(
     printf '[[registry]]\\nlocation = "${registry.host}"\\ninsecure = true\\n' >~/.config/containers/registries.conf`);
 
   return {
-    machine,
+    get machine() {
+      return machine;
+    },
     image: `${registry.host}/${IMAGES.busybox}`,
     sh,
     output,
     root,
+    restart: async () => {
+      await machine.stop();
+      machine = await start();
+    },
     close: async () => {
       await machine.stop();
       await registry.close();
