@@ -210,12 +210,13 @@ end_orphans() {
 # already has CAP_SYS_ADMIN may still create one. Nothing of the machine's policy changes: the capability is
 # gone with the unshare, and the namespace belongs to the user as always.
 new_user_namespace() {
-  set -- unshare --user
+  # The first caller's variables, secrets among them, are not for the holder, which later callers can look into.
+  # By RUNNER_TRACKING_ID a runner knows what to end with the job.
+  set -- unshare --user env -i PATH="$PATH" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" \
+    RUNNER_TRACKING_ID="${RUNNER_TRACKING_ID-}"
   if restricted && as_root true 2>/dev/null; then
-    # sudo gives an environment of its own; by RUNNER_TRACKING_ID a runner knows what to end with the job.
     set -- sudo -n setpriv --reuid "$uid" --regid "$gid" --init-groups \
-      --inh-caps +sys_admin --ambient-caps +sys_admin "$@" \
-      env PATH="$PATH" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" RUNNER_TRACKING_ID="${RUNNER_TRACKING_ID-}"
+      --inh-caps +sys_admin --ambient-caps +sys_admin "$@"
   fi
   # What the caller has open must not stay so with the holder: a pipe would not end, a lock not be free.
   # Descriptors above 9 can only be closed by bash.

@@ -95,6 +95,14 @@ describe("start, status and stop", () => {
     expect(await sh("enter stop; enter status")).toMatchObject({ code: 3, stderr: "" });
   });
 
+  test("keeps none of the variables of the caller who started it", async () => {
+    const env = { SECRET: "s3cret", RUNNER_TRACKING_ID: "github_2" };
+    await output("enter stop; enter start", { env });
+    const names = "tr '\\0' '\\n' </proc/$(pidof sleep)/environ | cut -d = -f 1 | grep -v PWD | sort | xargs";
+    expect(await output(names)).toBe("CONTAINERS_STORAGE_CONF PATH RUNNER_TRACKING_ID XDG_RUNTIME_DIR");
+    expect(await output("grep -l s3cret /proc/[0-9]*/environ 2>/dev/null || true")).toBe("");
+  });
+
   test("16 first calls at once make one holder", async () => {
     const calls = Array.from({ length: 16 }, () => sh("enter exec readlink /proc/self/ns/mnt"));
     const results = await Promise.all(calls);
