@@ -37,6 +37,8 @@ test("action.yml has the outputs that are set, and no other", () => {
     "cache-hit": true,
     "cache-key": "",
     "flake-rev": "7b45d94",
+    socket: "/x/podman.sock",
+    "docker-host": "unix:///x/podman.sock",
   };
   const directory = mkdtempSync(join(tmpdir(), "outputs-"));
   const before = process.env.GITHUB_OUTPUT;

@@ -160,9 +160,9 @@ const wordsOf = (message: string) => message.replaceAll(hole, "").replace(/[^a-z
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .flatMap((name) => messagesOfSource(join("src", name)));
-const messages = [...new Set([...sources, ...messagesOfShell(read("nix/enter.sh"))])].filter(
-  (message) => message !== generic && wordsOf(message).length > 3,
-);
+const messages = [
+  ...new Set([...sources, ...messagesOfShell(read("nix/enter.sh") + read("nix/serve.sh"))]),
+].filter((message) => message !== generic && wordsOf(message).length > 3);
 const documented = [...read("docs/troubleshooting.md").matchAll(/^```text\n([\s\S]*?)^```/gm)].flatMap(
   ([, block = ""]) => block.trim().split("\n"),
 );

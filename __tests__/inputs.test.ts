@@ -54,6 +54,8 @@ test.each([
   [{ "storage-root": "/data/my store/ü" }, { storageRoot: "/data/my store/ü" }],
   [{ cache: "false" }, { cache: false }],
   [{ "cache-key": "A-z_0.9" }, { cacheKey: "A-z_0.9" }],
+  [{ socket: "true" }, { socket: true }],
+  [{ "docker-shim": "true" }, { dockerShim: true }],
 ] as const)("%j", (values, expected) => {
   expect(loadWith(values)).toEqual(createInputs({ githubToken: "ghs_token", ...expected }));
 });
@@ -119,6 +121,8 @@ test.each([
   ["cache", "", "Expected true or false."],
   ["cache", "yes", "Expected true or false."],
   ["cache", "TRUE", "Expected true or false."],
+  ["socket", "/run/docker.sock", "Expected true or false."],
+  ["docker-shim", "", "Expected true or false."],
   ["cache-key", "", keyExpected],
   ["cache-key", "a,b", keyExpected],
   ["cache-key", "a/b", keyExpected],

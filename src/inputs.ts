@@ -16,6 +16,10 @@ export interface Inputs {
   storageRoot: string | undefined;
   cache: boolean;
   cacheKey: string;
+  /** Whether to serve podman's API on a Unix socket. */
+  socket: boolean;
+  /** Whether to put a command `docker` on PATH. */
+  dockerShim: boolean;
 }
 
 const repository = "github:es-nix/podman-rootless";
@@ -43,6 +47,8 @@ export function loadInputs(read: (name: string) => string = getInput): Inputs {
       /^[A-Za-z0-9._-]{1,100}$/,
       "1 to 100 letters, digits, '.', '_' or '-'",
     ),
+    socket: yesOrNo(read, "socket"),
+    dockerShim: yesOrNo(read, "docker-shim"),
   };
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { warning } from "@actions/core";
+import { info, warning } from "@actions/core";
 import { bringBack, keyOf } from "./cache/bring-back.ts";
 import { keyPrefix } from "./cache/key.ts";
 import { cacheObstacle } from "./cache/obstacle.ts";
@@ -13,6 +13,8 @@ import { currentSystem } from "./nix/releases.ts";
 import { setOutputs } from "./outputs.ts";
 import type { Place } from "./place.ts";
 import { prepareRunner } from "./runner/prepare.ts";
+import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
+import { answers, layOutService, startService } from "./service/service.ts";
 import { remember } from "./state.ts";
 
 /** Gives later steps a podman: from the step's inputs to its outputs, a stage a line. */
@@ -34,6 +36,9 @@ export async function main(place: Place): Promise<void> {
   const cacheKey = shared
     ? ""
     : await stage("Cache", () => restoreStore(environment, inputs, podmanVersion, place));
+  // After the cache: a running podman does not learn of new image stores.
+  const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";
+  if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);
 
   setOutputs({
     podman: environment.podman,
@@ -43,12 +48,26 @@ export async function main(place: Place): Promise<void> {
     "cache-hit": cacheKey !== "",
     "cache-key": cacheKey,
     "flake-rev": rootfs.rev,
+    socket,
+    "docker-host": socket === "" ? "" : dockerHost(socket),
   });
 }
 
 async function readVersion(environment: Environment): Promise<string> {
   const line = await inside(environment, "podman", ["--version"]);
   return line.trim().split(" ").at(-1) ?? "";
+}
+
+/** The path of the socket at which the API service answers from now on. */
+async function serve(environment: Environment, { action }: Place): Promise<string> {
+  const service = await layOutService(environment, action);
+  // As the environment: one that runs already is an earlier step's.
+  if (!(await answers(service))) {
+    remember({ service });
+    await startService(service);
+  }
+  exportVariables(service.socket);
+  return service.socket;
 }
 
 /** The key of the cached store that is there now, empty without one. */

@@ -9,6 +9,8 @@ export interface Outputs {
   "cache-hit": boolean;
   "cache-key": string;
   "flake-rev": string;
+  socket: string;
+  "docker-host": string;
 }
 
 export function setOutputs(outputs: Outputs): void {

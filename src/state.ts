@@ -1,6 +1,7 @@
 import { getState, saveState } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import type { Environment } from "./environment/environment.ts";
+import type { Service } from "./service/service.ts";
 
 /** What post needs to know. Each part is saved before the side effect that post has to end or undo. */
 export interface State {
@@ -9,6 +10,8 @@ export interface State {
   environment?: Environment;
   /** Absent when the cache is off or this podman cannot use it. */
   cache?: CachedStore;
+  /** Absent when the input `socket` is false, and when an earlier step's service runs already. */
+  service?: Service;
 }
 
 export const loadState = (): State => JSON.parse(getState("state") || '{"started":false}') as State;

@@ -41,6 +41,8 @@ export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
     storageRoot: undefined,
     cache: true,
     cacheKey: "default",
+    socket: false,
+    dockerShim: false,
     ...overrides,
   };
 }

@@ -1,0 +1,34 @@
+import { existsSync } from "node:fs";
+import { mkdir, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { addPath, exportVariable } from "@actions/core";
+import type { Environment } from "../environment/environment.ts";
+
+/** A socket as Docker's clients want it: `unix:///run/...`. */
+export const dockerHost = (socket: string): string => `unix://${socket}`;
+
+/**
+ * Tells the clients in later steps where the service is. Docker's own, and testcontainers of all languages, take
+ * DOCKER_HOST; for what its reaper shall mount some versions of testcontainers look at a variable of their own only.
+ *
+ * @param containerMark the file by which testcontainers knows that it runs in a container itself. It then takes the
+ *   network's gateway for the host, but ports are published where the job is, in the same container.
+ */
+export function exportVariables(socket: string, containerMark = "/.dockerenv"): void {
+  exportVariable("DOCKER_HOST", dockerHost(socket));
+  exportVariable("TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE", socket);
+  if (existsSync(containerMark)) exportVariable("TESTCONTAINERS_HOST_OVERRIDE", "localhost");
+}
+
+/**
+ * Puts a command `docker`, which is the environment's podman, on the PATH of later steps, in a directory with nothing
+ * else in it. Returns the command's path.
+ */
+export async function addDocker(environment: Environment): Promise<string> {
+  const command = join(dirname(environment.script), "docker-shim", "docker");
+  await mkdir(dirname(command), { recursive: true });
+  await rm(command, { force: true }); // an earlier step's
+  await symlink(environment.podman, command);
+  addPath(dirname(command));
+  return command;
+}
