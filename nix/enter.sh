@@ -402,17 +402,18 @@ mount_segments() {
       { say "left out the cached store $image: it cannot be mounted" && continue; }
     stores="$stores\"$mountpoint\", "
   done <"$pr_dir/segments"
+  printf '[storage]\nrootless_storage_path = ""\n' >"$pr_dir/storage.override.conf"
   write_storage_conf >"$pr_dir/storage.conf.new"
   mv "$pr_dir/storage.conf.new" "$pr_dir/storage.conf"
 }
 
-# storage.conf(5). A user's podman takes the graph root from rootless_storage_path, 4.3 and 5.4 from nothing else, and 5.8
-# warns at every command when both are there. Root's takes it from graphroot.
+# storage.conf(5). A user's podman up to 5.4 takes the graph root from rootless_storage_path, but podman 4's commit from
+# graphroot; 5.8 from either, and warns of both. So both are there, and the override, which only later ones read, takes
+# one back.
 write_storage_conf() {
-  read -r _ owner _ </proc/self/uid_map
-  if [ "$owner" = 0 ]; then key=graphroot; else key=rootless_storage_path; fi
   echo '[storage]'
-  printf '%s = "%s"\n' driver "$pr_layers" "$key" "$pr_graph_root" runroot "$XDG_RUNTIME_DIR/containers"
+  printf '%s = "%s"\n' driver "$pr_layers" graphroot "$pr_graph_root" rootless_storage_path "$pr_graph_root" \
+    runroot "$XDG_RUNTIME_DIR/containers"
   printf '[storage.options]\nadditionalimagestores = [%s]\n' "${stores%, }"
   [ "$pr_driver" != fuse-overlayfs ] ||
     printf '[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n'
@@ -426,7 +427,8 @@ join() {
   holder_alive || start
   export _CONTAINERS_USERNS_CONFIGURED="done" XDG_RUNTIME_DIR="$pr_runtime" \
     _CONTAINERS_ROOTLESS_UID="$pr_uid" _CONTAINERS_ROOTLESS_GID="$pr_gid" \
-    CONTAINERS_STORAGE_CONF="$pr_dir/storage.conf"
+    CONTAINERS_STORAGE_CONF="$pr_dir/storage.conf" \
+    CONTAINERS_STORAGE_CONF_OVERRIDE="${CONTAINERS_STORAGE_CONF_OVERRIDE:-$pr_dir/storage.override.conf}"
   # env(1) would take a command of such a name for a variable.
   # shellcheck disable=SC2016 # expanded by the shell inside
   case $1 in *=*) set -- sh -c 'exec "$0" "$@"' "$@" ;; esac

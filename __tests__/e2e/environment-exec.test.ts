@@ -83,6 +83,9 @@ describe.each(calls)("the %s call", (call) => {
       CONTAINERS_STORAGE_CONF: expect.stringMatching(
         /^\/run\/user\/1001\/podman-rootless\/\d+\/storage\.conf$/,
       ),
+      CONTAINERS_STORAGE_CONF_OVERRIDE: expect.stringMatching(
+        /^\/run\/user\/1001\/podman-rootless\/\d+\/storage\.override\.conf$/,
+      ),
       _CONTAINERS_USERNS_CONFIGURED: "done",
       _CONTAINERS_ROOTLESS_UID: "1001",
       _CONTAINERS_ROOTLESS_GID: "1001",
