@@ -14,6 +14,7 @@
   nftables,
   passt,
   podman,
+  procps,
   runc,
   shadow,
   skopeo,
@@ -38,6 +39,7 @@
     nftables
     passt
     podman
+    procps
     runc
     shadow
     skopeo

@@ -53,6 +53,7 @@ export const ENVIRONMENT_PACKAGES = [
   "ca-certificates",
   "fuse3",
   "iproute2",
+  "procps",
 ];
 
 /** Nobody reads these in a test; without them a root takes half the space. */

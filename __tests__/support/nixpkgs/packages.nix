@@ -72,6 +72,7 @@ let
       "pasta"
     ];
     podman = fromDebian "podman" "podman" [ "podman" ];
+    procps = fromDebian "procps" "procps" [ "ps" ];
     runc = fromDebian "runc" "runc" [ "runc" ];
     shadow = fromDebian "shadow" "uidmap" [
       "newgidmap"
