@@ -27,13 +27,15 @@ done`,
   ],
   [
     "a signal for podman is the container's",
+    // podman proxies signals only some time after its container's first words; 4 with debug messages ends 20 s late.
     `set -m
+level=debug; case $(podman --version) in *' 4.'*) level=warning ;; esac
+proxies() { if [ $level = debug ]; then grep -q 'signal proxying' log; else sleep 2; fi; }
 for signal in INT TERM HUP USR1; do
   : >out
-  podman run --rm $image sh -c 'for s in INT TERM HUP USR1; do trap "echo $s; exit 6" $s; done; echo up
-    while :; do sleep 0.1; done' >out & pid=$!
-  until grep -q up out; do sleep 0.1; done
-  sleep 1 # podman takes signals only some time after its container's first words
+  podman --log-level $level run --rm $image sh -c 'for s in INT TERM HUP USR1; do trap "echo $s; exit 6" $s; done; echo up
+    while :; do sleep 0.1; done' >out 2>log & pid=$!
+  until grep -q up out && proxies; do sleep 0.1; done
   kill -$signal $pid; seen=0; wait $pid || seen=$?; echo $seen; cat out
 done`,
   ],
@@ -62,8 +64,9 @@ TAKEN=yes podman run --rm --hostname here --env-host $image env | grep -E '^(TAK
   ],
   [
     "a terminal",
-    `script -qec "podman run --rm -it $image sh -c 'tty; ls --color=auto -d /; echo err >&2; exit 9'" /dev/null || echo $?
-script -qec "stty rows 33 cols 99; podman run --rm -it $image sh -c 'until stty size | grep 99; do sleep 0.1; done'" /dev/null`,
+    // podman 4 may lose the words of a container that ends right after them.
+    `script -qec "podman run --rm -it $image sh -c 'tty; ls --color=auto -d /; echo err >&2; sleep 1; exit 9'" /dev/null || echo $?
+script -qec "stty rows 33 cols 99; podman run --rm -it $image sh -c 'until stty size 2>/dev/null | grep 99; do sleep 0.1; done; sleep 1'" /dev/null`,
   ],
   ["who may ping", `podman run --rm $image sysctl net.ipv4.ping_group_range`],
   ["the distribution", `podman info --format '{{json .Host.Distribution}}'`],

@@ -2,7 +2,7 @@ import { type Case, compare } from "../support/world/compare.ts";
 
 /** Starts a web server in a container, to be asked by `ask PORT`. */
 const serve = "sh -c 'echo hello >/var/www/index.html; exec httpd -f -h /var/www'";
-const ask = "curl --silent --show-error --retry 30 --retry-delay 1 --retry-all-errors";
+const ask = "curl --silent --retry 30 --retry-delay 1 --retry-all-errors";
 const cases: Case[] = [
   [
     "the host's",

@@ -1,11 +1,25 @@
 import { expect, test } from "@jest/globals";
+import type { Release } from "../support/assets/debian-root.ts";
 import { onEach } from "../support/world/compare.ts";
 
-onEach((desk) => {
+/** The fields that a podman does not know yet: it says so, and ends with 125. */
+const unknown: Partial<Record<Release, string[]>> = {
+  bookworm: [
+    ".Host.DatabaseBackend",
+    ".Host.NetworkBackendInfo",
+    ".Host.Pasta",
+    ".Host.RootlessNetworkCmd",
+    ".Store.TransientStore",
+  ],
+};
+
+onEach((desk, release) => {
   /** Runs a script that must end well and complain of nothing; its lines. */
   async function lines(script: string): Promise<string[]> {
     const { code, stdout, stderr } = await desk().sh(script);
-    expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: "", stdout: expect.anything() });
+    // podman 4's name server says so in any machine without one.
+    const complaints = stderr.replaceAll("failed to connect to syslog: Initialization\n", "");
+    expect({ code, complaints, stdout }).toEqual({ code: 0, complaints: "", stdout: expect.anything() });
     return stdout.trimEnd().split("\n");
   }
 
@@ -42,7 +56,8 @@ onEach((desk) => {
     ".Store.TransientStore",
   ])("podman info: %s", async (field) => {
     const { native, ours } = await desk().both(`podman info --format '{{json ${field}}}'`);
-    expect(native).toMatchObject({ code: 0, stderr: "" });
+    if (unknown[release]?.includes(field)) expect(native).toMatchObject({ code: 125, stdout: "" });
+    else expect(native).toMatchObject({ code: 0, stderr: "" });
     expect(ours).toEqual(native);
   });
 
@@ -113,7 +128,7 @@ onEach((desk) => {
       await lines(`native podman ps --format '{{.Names}}' --filter name=same
       native podman image exists localhost/image-native; native podman exec same-native echo lives`),
     ).toEqual(["same-native", "lives"]);
-    const { native, ours } = await desk().both(`podman system reset --force | grep -v 'config file exists'
+    const { native, ours } = await desk().both(`podman system reset --force | sed '/file exists/d'
       podman ps --all --quiet; podman images --quiet; podman volume ls --quiet; podman network ls --quiet
       podman pull --quiet --tls-verify=false $image; podman run --rm $image echo works`);
     expect(native).toEqual({ ...native, code: 0 });

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,10 +14,14 @@ export interface RegistryOptions {
   port?: number;
   /** Refuses uploads. */
   readOnly?: boolean;
+  /** PEM files, to speak TLS. Default: plain HTTP. */
+  tls?: { certificate: string; key: string };
+  /** A file of htpasswd(1) with bcrypt: nothing is for those who do not log in. Default: open for all. */
+  htpasswd?: string;
 }
 
 export interface Registry {
-  /** Address and port, as an image's name begins: `127.0.0.1:5000`. It speaks plain HTTP. */
+  /** Address and port, as an image's name begins: `127.0.0.1:5000`. */
   host: string;
   close(): Promise<void>;
 }
@@ -28,14 +34,10 @@ const START_TIME = 20_000;
  *
  * @throws Error with the registry's last words when it does not start.
  */
-export async function startRegistry({
-  directory,
-  port = 0,
-  readOnly = false,
-}: RegistryOptions): Promise<Registry> {
+export async function startRegistry(options: RegistryOptions): Promise<Registry> {
   const scratch = await mkdtemp(join(tmpdir(), "registry-"));
   const file = join(scratch, "config.json");
-  await writeFile(file, JSON.stringify(configuration(directory, port, readOnly)));
+  await writeFile(file, JSON.stringify(configuration(options)));
   // Ends with this process, even if that is killed.
   const child = spawn("setpriv", ["--pdeathsig", "TERM", "docker-registry", "serve", file], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -50,8 +52,9 @@ export async function startRegistry({
   };
   try {
     const host = await listening(child);
-    const answer = await fetch(`http://${host}/v2/`);
-    if (!answer.ok) throw new Error(`The registry at ${host} answers with status ${answer.status}`);
+    const status = await answer(host, options.tls !== undefined);
+    const expected = options.htpasswd === undefined ? 200 : 401;
+    if (status !== expected) throw new Error(`The registry at ${host} answers with status ${status}`);
     return { host, close };
   } catch (error) {
     await close();
@@ -60,7 +63,7 @@ export async function startRegistry({
 }
 
 /** JSON is YAML, so this is the registry's configuration file. */
-function configuration(directory: string, port: number, readOnly: boolean) {
+function configuration({ directory, port = 0, readOnly = false, tls, htpasswd }: RegistryOptions) {
   return {
     version: 0.1,
     log: { level: "info", accesslog: { disabled: true } },
@@ -69,8 +72,28 @@ function configuration(directory: string, port: number, readOnly: boolean) {
       delete: { enabled: !readOnly },
       maintenance: { readonly: { enabled: readOnly }, uploadpurging: { enabled: false } },
     },
-    http: { addr: `127.0.0.1:${port}`, secret: "loopback", debug: { addr: "" } },
+    http: {
+      addr: `127.0.0.1:${port}`,
+      secret: "loopback",
+      debug: { addr: "" },
+      ...(tls === undefined ? {} : { tls }),
+    },
+    ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: "loopback", path: htpasswd } } }),
   };
+}
+
+/** The status that a registry gives to whoever asks. */
+function answer(host: string, tls: boolean): Promise<number | undefined> {
+  const url = `${tls ? "https" : "http"}://${host}/v2/`;
+  return new Promise((resolve, reject) => {
+    const got = (response: IncomingMessage) => {
+      response.resume();
+      resolve(response.statusCode);
+    };
+    // Nobody but the caller knows who signed its certificate.
+    const request = tls ? https.get(url, { rejectUnauthorized: false }, got) : http.get(url, got);
+    request.once("error", reject);
+  });
 }
 
 /** The address in the line that says where the registry listens: the only way to learn a port it chose. */

@@ -13,7 +13,8 @@ export const RELEASES = (process.env.PODMAN_ROOTLESS_TEST_RELEASES?.split(" ") ?
 
 /**
  * A name, a shell script, and the code it ends with where podman is native (default: 0). Releases that are
- * named end otherwise: with another code, or with whatever code theirs ends with, for a reason given in words.
+ * named end otherwise: with that code, or with any other than the usual for a reason in words, which
+ * docs/podman-versions.md gives as well.
  */
 export type Case = [
   name: string,
@@ -22,13 +23,27 @@ export type Case = [
   otherwise?: Partial<Record<Release, number | string>>,
 ];
 
-/** Declares tests that have a machine of each release, given by `desk`. */
-export function onEach(declare: (desk: () => NativeMachine, release: Release) => void): void {
+/** Packages that some cases need, all in one machine: each set of them is another Debian root. */
+export const MORE = ["openssh-client", "podman-compose"] as const;
+
+/** What the cases of a file need besides. */
+export interface Needs {
+  /** Debian packages that the machine has, too. */
+  packages?: readonly string[];
+  /** Shell functions and variables for each script. Called when the machine stands. */
+  before?: () => string;
+}
+
+/** Declares tests that have a machine of each release, given by `desk`; with Debian packages besides. */
+export function onEach(
+  declare: (desk: () => NativeMachine, release: Release) => void,
+  packages: readonly string[] = [],
+): void {
   describe.each(RELEASES)("%s", (release) => {
     jest.setTimeout(240_000);
     let desk: NativeMachine | undefined;
     beforeAll(async () => {
-      desk = await startNativeMachine(release);
+      desk = await startNativeMachine(release, packages);
     }, 900_000);
     afterAll(() => desk?.close());
     declare(() => {
@@ -39,13 +54,18 @@ export function onEach(declare: (desk: () => NativeMachine, release: Release) =>
 }
 
 /** Declares a test for each case and release: with podman in the environment it must do as with a native one. */
-export function compare(cases: readonly Case[]): void {
+export function compare(cases: readonly Case[], { packages, before = () => "" }: Needs = {}): void {
   onEach((desk, release) => {
     test.each(cases)("%s", async (_name, script, code = 0, otherwise = {}) => {
-      const { native, ours } = await desk().both(script);
+      const { native, ours } = await desk().both(before() + script);
       const expected = otherwise[release] ?? code;
-      if (typeof expected === "number") expect(native).toEqual({ ...native, code: expected });
-      expect(ours).toEqual(native);
+      try {
+        if (typeof expected === "number") expect(native).toEqual({ ...native, code: expected });
+        else expect(native).not.toEqual({ ...native, code });
+        expect(ours).toEqual(native);
+      } finally {
+        if (native.code !== code || ours.code !== code) await desk().tidy();
+      }
     });
-  });
+  }, packages);
 }

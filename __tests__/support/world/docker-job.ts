@@ -1,13 +1,20 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: expressions of workflows, and shell
 import { join } from "node:path";
 import { debianRoot, ENVIRONMENT_PACKAGES, RUNNER_PACKAGES } from "../assets/debian-root.ts";
-import type { MachineOptions } from "../machine/machine.ts";
+import type { MachineOptions, Mount } from "../machine/machine.ts";
 import type { RunStep } from "../runner/workflow.ts";
 import { repository } from "./world.ts";
 
 /** In the machines: the scripts of clients/, with the npm packages that they import. */
 const CLIENTS = "/srv/clients";
 const NODE = "/opt/node24/bin/node";
+
+/** What the clients are run from, beside node 24. */
+export const clientMounts: Mount[] = [
+  { source: join(import.meta.dirname, "clients"), target: CLIENTS },
+  { source: join(repository, "node_modules"), target: "/srv/node_modules" },
+  { source: join(repository, "package.json"), target: "/srv/package.json" },
+];
 
 /** What a machine needs for these jobs: the command `docker`, a podman of its own to compare with, and the clients. */
 export async function dockerMachine(): Promise<Partial<MachineOptions>> {
@@ -16,11 +23,7 @@ export async function dockerMachine(): Promise<Partial<MachineOptions>> {
       name: "docker",
       packages: [...RUNNER_PACKAGES, ...ENVIRONMENT_PACKAGES, "docker-cli", "docker-compose"],
     }),
-    mounts: [
-      { source: join(import.meta.dirname, "clients"), target: CLIENTS },
-      { source: join(repository, "node_modules"), target: "/srv/node_modules" },
-      { source: join(repository, "package.json"), target: "/srv/package.json" },
-    ],
+    mounts: clientMounts,
   };
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cached, sources } from "../assets/cache.ts";
-import { debianRoot, ENVIRONMENT_PACKAGES, type Release, RUNNER_PACKAGES } from "../assets/debian-root.ts";
+import { debianRoot, environmentPackages, type Release, RUNNER_PACKAGES } from "../assets/debian-root.ts";
 import { IMAGES, imageRegistryData } from "../assets/images.ts";
 import { type Registry, startRegistry } from "../assets/registry.ts";
 import type { ExecOptions, ExecResult } from "../machine/exec.ts";
@@ -40,10 +40,7 @@ export interface EnvironmentMachine {
 
 /** An FHS root made of a release's packages, and kept; the host's path. */
 export async function fhsRoot(release: Release = "trixie"): Promise<string> {
-  // What podman 4.3 and its netavark need for networks, and later ones do not.
-  const older = release === "bookworm" ? ["slirp4netns", "iptables"] : [];
-  const packages = [...ENVIRONMENT_PACKAGES, ...older];
-  const source = await debianRoot({ release, name: "environment", packages });
+  const source = await debianRoot({ release, name: "environment", packages: environmentPackages(release) });
   const recipe = [source, await sources("../stand-in.ts")];
   const folder = await cached("rootfs", recipe, async (to) => prepareDebianRoot(source, join(to, "root")));
   return join(folder, "root");

@@ -1,14 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cached, sources } from "../assets/cache.ts";
-import { debianRoot, ENVIRONMENT_PACKAGES, type Release, RUNNER_PACKAGES } from "../assets/debian-root.ts";
+import { debianRoot, environmentPackages, type Release, RUNNER_PACKAGES } from "../assets/debian-root.ts";
 import { IMAGES, imageRegistryData } from "../assets/images.ts";
 import { startRegistry } from "../assets/registry.ts";
 import { freePort } from "../free-port.ts";
 import type { ExecResult } from "../machine/exec.ts";
 import { startMachine } from "../machine/machine.ts";
-import { prepareDebianRoot } from "../stand-in.ts";
+import { node24 } from "../runner/node.ts";
+import { clientMounts } from "./docker-job.ts";
+import { fhsRoot } from "./environment.ts";
 import { repository } from "./world.ts";
 
 /** What a script did, without what differs from one run to the next. */
@@ -29,34 +30,45 @@ export interface NativeMachine {
   both(script: string): Promise<Pair>;
   /** Runs a script once, with both at hand: `native podman` and `ours podman`. */
   sh(script: string): Promise<ExecResult>;
+  /** Removes what scripts left in both stores, but for $image: one that ended early cleans up nothing. */
+  tidy(): Promise<void>;
   close(): Promise<void>;
 }
 
 const WORK = "/home/runner/case";
 const NAMES = ["native", "ours"] as const;
 
+const TIDY = `podman pod rm --all --force; podman rm --all --force --time 0; podman volume rm --all --force
+podman network prune --force; podman secret rm --all; podman image prune --force
+podman images --format '{{.Repository}}:{{.Tag}}' | grep -vxF "$image" | xargs --no-run-if-empty podman rmi --force
+podman image exists "$image" || podman pull --tls-verify=false "$image"`;
+
 /**
  * Starts such a machine of a Debian release, with the podman of that; both podmans have the same driver and no other
  * configuration of the user's.
+ *
+ * @param packages of Debian's that the machine has besides, and the environment has not
  */
-export async function startNativeMachine(release: Release = "trixie"): Promise<NativeMachine> {
+export async function startNativeMachine(
+  release: Release = "trixie",
+  packages: readonly string[] = [],
+): Promise<NativeMachine> {
   const scratch = mkdtempSync(join(tmpdir(), "native-"));
-  const source = await debianRoot({ release, name: "environment", packages: ENVIRONMENT_PACKAGES });
-  const recipe = [source, await sources("../stand-in.ts")];
-  const rootfs = await cached("rootfs", recipe, async (to) => prepareDebianRoot(source, join(to, "root")));
   const images = await startRegistry({ directory: await imageRegistryData(), readOnly: true });
   const registry = await startRegistry({ directory: join(scratch, "registry") });
   const machine = await startMachine({
     image: await debianRoot({
       release,
-      name: "native",
-      packages: [...RUNNER_PACKAGES, ...ENVIRONMENT_PACKAGES],
+      name: packages.length > 0 ? "native-more" : "native",
+      packages: [...RUNNER_PACKAGES, ...environmentPackages(release), ...packages],
     }),
     directory: join(scratch, "machine"),
     subordinateIds: "runner:100000:65536",
+    node: node24(),
     mounts: [
       { source: join(repository, "nix"), target: "/srv/nix" },
-      { source: join(rootfs, "root"), target: "/srv/debian" },
+      { source: await fhsRoot(release), target: "/srv/debian" },
+      ...clientMounts,
     ],
   });
   const image = `${registry.host}/${IMAGES.busybox}`;
@@ -79,8 +91,8 @@ export async function startNativeMachine(release: Release = "trixie"): Promise<N
     if (result.code !== 0) throw new Error(`${script}\nended with ${JSON.stringify(result)}`);
   };
   const run = async (name: (typeof NAMES)[number], script: string, port: number): Promise<Outcome> => {
-    // Builds keep their cache mounts by user, not by store.
-    await must(`rm -rf ${WORK} /var/tmp/buildah-cache-1001; install -d -o runner -g runner ${WORK}`, "root");
+    // Builds keep their cache mounts by user (podman 4: for all users), not by store.
+    await must(`rm -rf ${WORK} /var/tmp/buildah-cache*; install -d -o runner -g runner ${WORK}`, "root");
     const { code, stdout, stderr } = await sh(script, { path: `/opt/${name}`, cwd: WORK, port });
     return { code, stdout: alike(stdout), stderr: alike(stderr) };
   };
@@ -108,6 +120,9 @@ export async function startNativeMachine(release: Release = "trixie"): Promise<N
       return { native: await run("native", script, port), ours: await run("ours", script, port) };
     },
     sh: (script) => sh(script),
+    tidy: async () => {
+      for (const name of NAMES) await must(`set +e; PATH=/opt/${name}:$PATH; ${TIDY}`);
+    },
     close: async () => {
       await machine.stop();
       await registry.close();
@@ -125,11 +140,16 @@ const varying: [RegExp, string][] = [
   [/\/home\/runner\/\.local\/share\/(containers|podman-rootless)\/storage/g, "STORE"],
   // Its run root lies over the host's: only mount tables show what is below.
   [/\/user\/1001\/podman-rootless\/\d+\/run\/run\//g, "/"],
-  [/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g, "ID"],
+  // Kubernetes allows an annotation one digit less.
+  [/(?<![0-9a-f])[0-9a-f]{63,64}(?![0-9a-f])/g, "ID"],
+  // podman 4 names it by where its state is.
+  [/rootless-netns-[0-9a-f]{20}/g, "rootless-netns"],
   [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "UUID"],
-  [/\b[0-9a-f]{12}\b/g, "ID"],
+  [/\b[0-9a-f]{12}\b|(?<=--> )[0-9a-f]{11}\b/g, "ID"],
   [/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, "MAC"],
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4} [A-Z]+|Z|[+-]\d\d:\d\d)?/g, "TIME"],
+  // A container that ends before podman 4's name server has said its pid.
+  [/^.*Unable to clean up network for container.* aardvark pid not found.*\n/gm, ""],
   // What script(1) types when its own input ends, shown where the terminal happens to echo.
   [/\^@/g, ""],
   [/"((Conmon)?Pid)": \d+/g, '"$1": PID'],
