@@ -1,6 +1,8 @@
 /** @type {import("jest").Config} */
 export default {
   testEnvironment: "node",
+  // Not a promise of speed: machines are slow at times, and a test that hangs has to end.
+  testTimeout: 120_000,
   roots: ["<rootDir>/__tests__"],
   testMatch: ["**/*.test.ts"],
   testPathIgnorePatterns: ["<rootDir>/__tests__/support/fixtures/"],

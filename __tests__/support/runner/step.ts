@@ -68,7 +68,9 @@ export async function runProcess(machine: Machine, step: StepProcess): Promise<S
   const state = read("GITHUB_STATE", parseKeyValues, new Map());
   const paths = read("GITHUB_PATH", (text) => prependPaths(text, step.paths), step.paths);
   const summary = read("GITHUB_STEP_SUMMARY", (text) => text, "");
-  return { code, success: code === 0 && valid, outputHeld, outputs, env, state, paths, summary };
+  // Whatever the code of one that was killed in the middle of its start.
+  const ended = timedOut ? null : code;
+  return { code: ended, success: ended === 0 && valid, outputHeld, outputs, env, state, paths, summary };
 }
 
 /** Writes a file below /home of the machine, as its user. */
