@@ -295,14 +295,16 @@ compose() {
 # refuses to create user namespaces below one (user_namespaces(7), EPERM), and podman nests them.
 become_root() {
   cd "$new"
-  if command -v pivot_root >/dev/null; then
-    pivot_root . host
+  # Not every machine has it (Debian after trixie); the rootfs's own is a program of /nix/store.
+  PATH=$PATH:$pr_rootfs/usr/bin:$pr_rootfs/usr/sbin
+  if pivot_root . host 2>/dev/null; then
     PATH=/usr/bin:/usr/sbin:/bin:/sbin
     # FHS roots of 2021 and before have links to /host/etc; elsewhere the old root is of no use here.
     case $(readlink "$pr_rootfs/etc/passwd" || :) in /host/*) ;; *) umount -l /host ;; esac
     settle_in
   else
-    # Not every machine has it (Debian after trixie): as switch_root(8) does, over the old root.
+    # As switch_root(8) does, over the old root. That stays below, in containers' mount namespaces too: out of
+    # reach, but with its whole /proc the kernel lets them mount one anew, which it refuses after a pivot_root.
     mount --rbind / host
     mount -n --move . /
     again settle-in exec chroot .

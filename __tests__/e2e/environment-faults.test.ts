@@ -165,18 +165,30 @@ describe("the runtime directory", () => {
 });
 
 describe("what a machine may lack or forbid", () => {
-  test("pivot_root", () =>
+  const hidePivotRoot = "mv /usr/sbin/pivot_root /usr/sbin/hidden";
+  const showPivotRoot = "mv /usr/sbin/hidden /usr/sbin/pivot_root";
+  const inRootfs = "/srv/debian/usr/sbin/pivot_root";
+
+  // The kernel lets nobody mount a whole /proc who sees one with parts covered only, as containers do.
+  const mountProc = () => `enter exec podman run --rm --quiet ${desk.image} \
+    unshare --user --map-root-user --mount --pid --fork mount -t proc proc /proc`;
+
+  test("pivot_root: the rootfs's own is used", () =>
+    during(hidePivotRoot, showPivotRoot, async () => {
+      expect(await output("enter exec unshare --user --map-root-user --mount echo nested")).toBe("nested");
+      expect(await sh(mountProc())).toMatchObject({ code: 1, stderr: expect.stringContaining("denied") });
+    }));
+
+  test("pivot_root, and the rootfs has none", () =>
     during(
-      "mv /usr/sbin/pivot_root /usr/sbin/hidden",
-      "mv /usr/sbin/hidden /usr/sbin/pivot_root",
+      `${hidePivotRoot}; mount --bind /dev/null ${inRootfs}`,
+      `umount ${inRootfs}; ${showPivotRoot}`,
       async () => {
-        expect(await sh("command -v pivot_root", { env: { PATH: "/usr/sbin:/usr/bin" } })).toMatchObject({
-          code: 1,
-        });
         expect(await output("enter exec unshare --user --map-root-user --mount echo nested")).toBe("nested");
         const run = `enter exec podman run --rm --quiet --userns keep-id ${desk.image} id -u`;
         expect(await output(run)).toBe("1001");
         expect(await output("enter exec ls /srv/nix/enter.sh")).toBe("/srv/nix/enter.sh");
+        expect((await sh(mountProc())).code).toBe(0);
       },
     ));
 

@@ -56,9 +56,19 @@ export const ENVIRONMENT_PACKAGES = [
   "procps",
 ];
 
-/** The same for a release: the network of podman 4 needs programs that podman 5 has no use for. */
-export const environmentPackages = (release: Release): readonly string[] =>
-  release === "bookworm" ? [...ENVIRONMENT_PACKAGES, "slirp4netns", "iptables"] : ENVIRONMENT_PACKAGES;
+const OWN: Record<Release, readonly string[]> = {
+  // The network of podman 4 needs programs that podman 5 has no use for.
+  bookworm: ["slirp4netns", "iptables"],
+  trixie: [],
+  // pivot_root left util-linux.
+  forky: ["util-linux-extra"],
+};
+
+/** The same for a release. */
+export const environmentPackages = (release: Release): readonly string[] => [
+  ...ENVIRONMENT_PACKAGES,
+  ...OWN[release],
+];
 
 /** Nobody reads these in a test; without them a root takes half the space. */
 const LEFT_OUT = ["doc", "man", "info", "locale", "lintian", "bash-completion"];
