@@ -150,6 +150,8 @@ const varying: [RegExp, string][] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4} [A-Z]+|Z|[+-]\d\d:\d\d)?/g, "TIME"],
   // A container that ends before podman 4's name server has said its pid.
   [/^.*Unable to clean up network for container.* aardvark pid not found.*\n/gm, ""],
+  // Of a window's size that reaches a container which has just ended.
+  [/^.*container not running: No such process.*\r?\n/gm, ""],
   // What script(1) types when its own input ends, shown where the terminal happens to echo.
   [/\^@/g, ""],
   [/"((Conmon)?Pid)": \d+/g, '"$1": PID'],
