@@ -19,7 +19,9 @@ done; done`,
   ],
   [
     "a shell",
-    `terminal 'until:# ' 'type:echo $((6 * 7))\\n' 'until:\\r\\n42\\r\\n' 'until:# ' 'type:exit 3\\n' -- podman run --rm -it $image sh`,
+    // Where its line editor asks for the cursor's place is not always the same.
+    `terminal 'until:# ' 'type:echo $((6 * 7))\\n' 'until:\\r\\n42\\r\\n' 'until:# ' 'type:exit 3\\n' -- podman run --rm -it $image sh |
+  grep --text --extended-regexp '^(BusyBox|42|exit)'`,
   ],
   [
     "keys that leave a container running, and back to it",

@@ -151,7 +151,7 @@ const varying: [RegExp, string][] = [
   // A container that ends before podman 4's name server has said its pid.
   [/^.*Unable to clean up network for container.* aardvark pid not found.*\n/gm, ""],
   // Of a window's size that reaches a container which has just ended.
-  [/^.*container not running: No such process.*\r?\n/gm, ""],
+  [/^.*(container|process) not running: No such process.*\r?\n/gm, ""],
   // What script(1) types when its own input ends, shown where the terminal happens to echo.
   [/\^@/g, ""],
   [/"((Conmon)?Pid)": \d+/g, '"$1": PID'],
