@@ -1,7 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { type ByHandMachine, startByHandMachine } from "../support/world/by-hand.ts";
-
-jest.setTimeout(120_000);
 
 let desk: ByHandMachine;
 const sh: ByHandMachine["sh"] = (...args) => desk.sh(...args);

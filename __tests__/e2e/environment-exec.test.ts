@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   type EnvironmentMachine,
   ROOTFS,
@@ -8,8 +8,6 @@ import {
   startEnvironmentMachine,
 } from "../support/world/environment.ts";
 import { repository } from "../support/world/world.ts";
-
-jest.setTimeout(120_000);
 
 let desk: EnvironmentMachine;
 const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);

@@ -1,8 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { type EnvironmentMachine, startEnvironmentMachine } from "../support/world/environment.ts";
-
-jest.setTimeout(120_000);
 
 let desk: EnvironmentMachine;
 const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);

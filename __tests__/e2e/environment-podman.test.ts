@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type EnvironmentMachine, startEnvironmentMachine } from "../support/world/environment.ts";
-
-jest.setTimeout(120_000);
 
 const ids = (map: string) =>
   map

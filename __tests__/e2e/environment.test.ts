@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   type EnvironmentMachine,
   OTHER_ROOTFS,
@@ -6,8 +6,6 @@ import {
   SCRIPT,
   startEnvironmentMachine,
 } from "../support/world/environment.ts";
-
-jest.setTimeout(120_000);
 
 let desk: EnvironmentMachine;
 let idle: string;

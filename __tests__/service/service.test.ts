@@ -14,9 +14,6 @@ import {
   stopService,
 } from "../../src/service/service.ts";
 
-// A machine with much else to do takes its time.
-jest.setTimeout(120_000);
-
 const repository = join(import.meta.dirname, "../..");
 
 let directory: string;
