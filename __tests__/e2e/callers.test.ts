@@ -1,36 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { ExecResult } from "../support/machine/exec.ts";
-import { type EnvironmentMachine, startEnvironmentMachine } from "../support/world/environment.ts";
+import { GONE, seen, useEnvironmentMachine, well } from "../support/world/desk.ts";
 
 jest.setTimeout(240_000);
 
-let desk: EnvironmentMachine;
-const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);
-const output: EnvironmentMachine["output"] = (...args) => desk.output(...args);
+const desk = useEnvironmentMachine();
+const { sh, output, pidsOf } = desk;
 
 beforeAll(async () => {
-  desk = await startEnvironmentMachine();
   await output(`enter exec podman pull --quiet ${desk.image}`);
-}, 900_000);
+});
 afterEach(async () => {
   await output("enter stop");
   // Nobody is left, not even somebody to be buried.
   expect(desk.machine.processes().map(({ name, state }) => `${name} ${state}`)).toEqual(["catatonit S"]);
 });
-afterAll(() => desk.close());
-
-const gone =
-  "podman-rootless: the environment's holder is gone; starting anew (containers that ran have ended)\n";
-
-const well = (stdout: unknown = expect.anything()) => ({ code: 0, stdout, stderr: "" });
-const seen = ({ code, stdout, stderr }: ExecResult) => ({ code, stdout, stderr });
-
-/** The pids of the processes of this name that are not zombies. */
-const pidsOf = (name: string) =>
-  desk.machine
-    .processes()
-    .filter((process) => process.name === name && process.state !== "Z")
-    .map(({ pid }) => pid);
 
 /** Podman's store and locks are sound, and no container, volume or file of one is there. */
 async function expectNothingLeft(): Promise<void> {
@@ -139,7 +123,7 @@ describe("a holder that is killed", () => {
     );
     const results = await Promise.all(calls);
     expect(results.map(({ code }) => code)).toEqual(results.map(() => 0));
-    expect(results.map(({ stderr }) => stderr).sort()).toEqual([...Array(7).fill(""), gone]);
+    expect(results.map(({ stderr }) => stderr).sort()).toEqual([...Array(7).fill(""), GONE]);
     for (const [index, { stdout }] of results.entries()) {
       // The new containers come and go meanwhile.
       if (index % 2 === 0) expect(stdout).toBe(`${index}\n`);
@@ -199,7 +183,7 @@ describe("after the machine lost its power", () => {
     const [first, ...later] = await Promise.all(Array.from({ length: 4 }, () => sh(states, { env })));
     const results = [first, ...later].map((result) => seen(result as ExecResult));
     expect(results.map(({ stdout }) => stdout)).toEqual(results.map(() => "old exited\nweb exited\n"));
-    expect(results.map(({ stderr }) => stderr).sort()).toEqual(["", "", "", stays ? gone : ""]);
+    expect(results.map(({ stderr }) => stderr).sort()).toEqual(["", "", "", stays ? GONE : ""]);
     expect(
       await output(
         `${podman} start old web; until [ "$(${podman} exec old grep -c ^ /kept/starts)" = 2 ]; do sleep 0.1; done

@@ -1,22 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  type EnvironmentMachine,
-  ROOTFS,
-  SCRIPT,
-  startEnvironmentMachine,
-} from "../support/world/environment.ts";
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import { useEnvironmentMachine } from "../support/world/desk.ts";
+import { ROOTFS, SCRIPT } from "../support/world/environment.ts";
 import { repository } from "../support/world/world.ts";
 
-let desk: EnvironmentMachine;
-const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);
-const output: EnvironmentMachine["output"] = (...args) => desk.output(...args);
-
-beforeAll(async () => {
-  desk = await startEnvironmentMachine();
-}, 900_000);
-afterAll(() => desk.close());
+const desk = useEnvironmentMachine();
+const { sh, output } = desk;
 
 /** What must hold for the call that starts the environment and for those that find it running. */
 const calls = ["first", "later"] as const;

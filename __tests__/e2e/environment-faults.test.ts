@@ -1,14 +1,10 @@
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { type EnvironmentMachine, startEnvironmentMachine } from "../support/world/environment.ts";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { useEnvironmentMachine } from "../support/world/desk.ts";
 
-let desk: EnvironmentMachine;
-const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);
-const output: EnvironmentMachine["output"] = (...args) => desk.output(...args);
+const desk = useEnvironmentMachine();
+const { sh, output } = desk;
 
-beforeAll(async () => {
-  desk = await startEnvironmentMachine();
-}, 900_000);
 afterEach(async () => {
   await output("enter stop");
   // A sudo that started the holder ends a moment after it.
@@ -16,7 +12,6 @@ afterEach(async () => {
   for (let tries = 0; tries < 50 && others().length > 0; tries++) await setTimeout(50);
   expect(others()).toEqual([]);
 });
-afterAll(() => desk.close());
 
 /** Runs a script as root, then the test, then another to undo it. */
 async function during(wrong: string, right: string, run: () => Promise<void>): Promise<void> {

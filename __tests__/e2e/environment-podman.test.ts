@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { type EnvironmentMachine, startEnvironmentMachine } from "../support/world/environment.ts";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { useEnvironmentMachine } from "../support/world/desk.ts";
 
 const ids = (map: string) =>
   map
@@ -8,19 +8,16 @@ const ids = (map: string) =>
     .map((line) => line.trim().split(/\s+/).join(" "));
 
 describe("podman of a user", () => {
-  let desk: EnvironmentMachine;
-  const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);
-  const output: EnvironmentMachine["output"] = (...args) => desk.output(...args);
+  const desk = useEnvironmentMachine();
+  const { sh, output } = desk;
   beforeAll(async () => {
-    desk = await startEnvironmentMachine();
     // The host's own configuration, for its own podman: errors, if it were read.
     await desk.root(`mkdir -p /etc/containers/registries.conf.d
       for name in storage.conf registries.conf containers.conf policy.json registries.conf.d/a.conf; do
         echo 'nonsense = [' >/etc/containers/$name
       done`);
     await output(`enter exec podman pull --quiet ${desk.image}`);
-  }, 900_000);
-  afterAll(() => desk.close());
+  });
 
   const run = (options: string, command: string) =>
     output(`enter exec podman run --rm ${options} ${desk.image} ${command}`);
@@ -133,12 +130,10 @@ describe("podman of a user", () => {
 });
 
 describe("podman of root, as in a container job", () => {
-  let desk: EnvironmentMachine;
+  const desk = useEnvironmentMachine({ subordinateIds: "root:300000:65536" });
   beforeAll(async () => {
-    desk = await startEnvironmentMachine({ subordinateIds: "root:300000:65536" });
     await desk.root("cd /sys/fs/cgroup; chown root . cgroup.procs cgroup.threads cgroup.subtree_control");
-  }, 900_000);
-  afterAll(() => desk.close());
+  });
 
   test("root is root, and containers have its subordinate ids", async () => {
     const enter = "export XDG_RUNTIME_DIR=; /opt/enter/enter --graph-root /var/tmp/store";

@@ -1,26 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import {
-  type EnvironmentMachine,
-  OTHER_ROOTFS,
-  ROOTFS,
-  SCRIPT,
-  startEnvironmentMachine,
-} from "../support/world/environment.ts";
+import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { GONE, useEnvironmentMachine } from "../support/world/desk.ts";
+import { OTHER_ROOTFS, ROOTFS, SCRIPT } from "../support/world/environment.ts";
 
-let desk: EnvironmentMachine;
+const desk = useEnvironmentMachine();
+const { sh, output, pidsOf } = desk;
 let idle: string;
-const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);
-const output: EnvironmentMachine["output"] = (...args) => desk.output(...args);
 
 beforeAll(async () => {
-  desk = await startEnvironmentMachine();
   idle = await leftBehind();
-}, 900_000);
+});
 afterEach(async () => {
   expect(await output("enter stop; enter --graph-root /var/tmp/second stop")).toBe("");
   expect(await leftBehind()).toBe(idle);
 });
-afterAll(() => desk.close());
 
 /** What an environment could leave on its machine: processes, mounts, loop devices. */
 async function leftBehind(): Promise<string> {
@@ -34,12 +26,6 @@ async function leftBehind(): Promise<string> {
   return seen;
 }
 
-/** The pids of the processes of this name. */
-const pidsOf = (name: string) =>
-  desk.machine
-    .processes()
-    .filter((process) => process.name === name && process.state !== "Z")
-    .map(({ pid }) => pid);
 const holders = () => pidsOf("sleep");
 
 /** Shell that kills a process and waits until it is gone. */
@@ -47,9 +33,6 @@ const kill = (pid: number | undefined) => `kill -KILL ${pid}; while [ -d /proc/$
 
 /** Runs a container that ends at once when it is stopped; an image, its command and options follow. */
 const detach = "enter exec podman run --quiet --detach --stop-signal KILL";
-
-const gone =
-  "podman-rootless: the environment's holder is gone; starting anew (containers that ran have ended)\n";
 
 describe("start, status and stop", () => {
   test("say whether it runs, and do nothing twice", async () => {
@@ -126,7 +109,7 @@ describe("a holder that is gone", () => {
     expect(await sh("enter exec podman ps --all --format '{{.Names}} {{.State}}'")).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^one exited\n\S+ exited\n$/),
-      stderr: gone,
+      stderr: GONE,
     });
     expect(pidsOf("conmon")).toEqual([]);
     expect(pidsOf("sleep").filter((pid) => containers.includes(pid))).toEqual([]);
@@ -154,7 +137,7 @@ describe("a holder that is gone", () => {
     await output(`cat >/tmp/forged; cp /tmp/forged $(echo ${file})`, { input: `${forged}\n` });
 
     expect(await sh("enter status")).toMatchObject({ code: 3 });
-    expect(await sh("enter exec echo works")).toMatchObject({ code: 0, stdout: "works\n", stderr: gone });
+    expect(await sh("enter exec echo works")).toMatchObject({ code: 0, stdout: "works\n", stderr: GONE });
     expect(holders()).toHaveLength(2);
     expect(holders()).toContain(holder);
     await output(kill(holder));
@@ -170,7 +153,7 @@ describe("a holder that is gone", () => {
       await output("enter stop");
       await output(`cat >${file}`, { input: `${text}\n` });
       expect(await sh("enter status")).toMatchObject({ code: 3, stderr: "" });
-      expect(await sh("enter exec echo works")).toMatchObject({ code: 0, stdout: "works\n", stderr: gone });
+      expect(await sh("enter exec echo works")).toMatchObject({ code: 0, stdout: "works\n", stderr: GONE });
     }
   });
 });

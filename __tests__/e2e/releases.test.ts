@@ -1,12 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import type { ExecResult } from "../support/machine/exec.ts";
-import { type EnvironmentMachine, startEnvironmentMachine } from "../support/world/environment.ts";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { GONE, seen, useEnvironmentMachine, well } from "../support/world/desk.ts";
 
 jest.setTimeout(240_000);
 
-let desk: EnvironmentMachine;
-const sh: EnvironmentMachine["sh"] = (...args) => desk.sh(...args);
-const output: EnvironmentMachine["output"] = (...args) => desk.output(...args);
+const desk = useEnvironmentMachine({ beside: ["bookworm", "forky"] });
+const { sh, output } = desk;
 
 /** The FHS roots, each with the podman of its release. */
 const releases = [
@@ -18,20 +16,10 @@ const releases = [
 const other = (release: string, rootfs: string) =>
   `enter --rootfs ${rootfs} --graph-root /var/tmp/${release}`;
 
-beforeAll(async () => {
-  desk = await startEnvironmentMachine({ beside: ["bookworm", "forky"] });
-}, 900_000);
 afterEach(async () => {
   for (const [release, rootfs] of releases) await output(`${other(release, rootfs)} stop`);
   expect(desk.machine.processes().map(({ name }) => name)).toEqual(["catatonit"]);
 });
-afterAll(() => desk.close());
-
-const gone =
-  "podman-rootless: the environment's holder is gone; starting anew (containers that ran have ended)\n";
-
-const well = (stdout: unknown = expect.anything()) => ({ code: 0, stdout, stderr: "" });
-const seen = ({ code, stdout, stderr }: ExecResult) => ({ code, stdout, stderr });
 
 describe.each(releases)("an FHS root of %s", (release, rootfs, version) => {
   const enter = other(release, rootfs);
@@ -68,7 +56,7 @@ describe.each(releases)("an FHS root of %s", (release, rootfs, version) => {
       code: 0,
       // 4.3 calls one that did not live to see its end "created" again.
       stdout: expect.stringMatching(version < "5" ? /^(exited|created)\n$/ : /^exited\n$/),
-      stderr: gone,
+      stderr: GONE,
     });
     expect(
       seen(
