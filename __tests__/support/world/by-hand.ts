@@ -7,6 +7,7 @@ import { IMAGES, imageRegistryData } from "../assets/images.ts";
 import { startRegistry } from "../assets/registry.ts";
 import type { ExecOptions, ExecResult } from "../machine/exec.ts";
 import { type Machine, startMachine } from "../machine/machine.ts";
+import { outputOf } from "../machine/output.ts";
 import { writeStandInFlake } from "../stand-in.ts";
 import { fhsRoot } from "./environment.ts";
 import { repository } from "./world.ts";
@@ -47,11 +48,8 @@ export async function startByHandMachine(release: Release): Promise<ByHandMachin
 
   const sh = (script: string, options: ExecOptions = {}) =>
     machine.exec(["bash", "-c", script], { cwd: CHECKOUT, ...options });
-  const output = async (script: string, options: ExecOptions = {}) => {
-    const result = await sh(script, options);
-    if (result.code !== 0) throw new Error(`${script}\nended with ${JSON.stringify(result)}`);
-    return result.stdout.trim();
-  };
+  const output = async (script: string, options: ExecOptions = {}) =>
+    outputOf(script, await sh(script, options));
   const root = (script: string) => output(script, { user: "root", cwd: "/" });
 
   const setUp = async () => {

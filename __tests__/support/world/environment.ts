@@ -7,6 +7,7 @@ import { IMAGES, imageRegistryData } from "../assets/images.ts";
 import { type Registry, startRegistry } from "../assets/registry.ts";
 import type { ExecOptions, ExecResult } from "../machine/exec.ts";
 import { type Machine, type MachineOptions, type Mount, startMachine } from "../machine/machine.ts";
+import { outputOf } from "../machine/output.ts";
 import { prepareDebianRoot } from "../stand-in.ts";
 import { repository } from "./world.ts";
 
@@ -80,11 +81,8 @@ export async function startEnvironmentMachine({
 
   const sh = (script: string, { env, ...rest }: ExecOptions = {}) =>
     machine.exec(["bash", "-c", script], { ...rest, env: { ...session, ...env } });
-  const output = async (script: string, execOptions: ExecOptions = {}) => {
-    const result = await sh(script, execOptions);
-    if (result.code !== 0) throw new Error(`${script}\nended with ${JSON.stringify(result)}`);
-    return result.stdout.trim();
-  };
+  const output = async (script: string, execOptions: ExecOptions = {}) =>
+    outputOf(script, await sh(script, execOptions));
   const root = (script: string) => output(script, { user: "root" });
   await root(`mkdir /opt/enter && cd /opt/enter
     printf '#!/bin/sh\\nexec sh ${SCRIPT} --rootfs ${ROOTFS} "$@"\\n' >enter && chmod +x enter`);

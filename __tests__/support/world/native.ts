@@ -7,6 +7,7 @@ import { startRegistry } from "../assets/registry.ts";
 import { freePort } from "../free-port.ts";
 import type { ExecResult } from "../machine/exec.ts";
 import { startMachine } from "../machine/machine.ts";
+import { outputOf } from "../machine/output.ts";
 import { node24 } from "../runner/node.ts";
 import { clientMounts } from "./docker-job.ts";
 import { fhsRoot } from "./environment.ts";
@@ -86,10 +87,8 @@ export async function startNativeMachine(
         port: String(port),
       },
     });
-  const must = async (script: string, user?: string) => {
-    const result = await sh(script, user === undefined ? {} : { user });
-    if (result.code !== 0) throw new Error(`${script}\nended with ${JSON.stringify(result)}`);
-  };
+  const must = async (script: string, user?: string) =>
+    outputOf(script, await sh(script, user === undefined ? {} : { user }));
   const run = async (name: (typeof NAMES)[number], script: string, port: number): Promise<Outcome> => {
     // Builds keep their cache mounts by user (podman 4: for all users), not by store.
     await must(`rm -rf ${WORK} /var/tmp/buildah-cache*; install -d -o runner -g runner ${WORK}`, "root");
