@@ -1,4 +1,4 @@
-import { type Case, compare, MORE } from "../support/world/compare.ts";
+import { ask, type Case, compare, MORE } from "../support/world/compare.ts";
 
 const file = `mkdir web; printf 'FROM %s\\nRUN echo built >/built\\n' $image >web/Containerfile
 cat >compose.yml <<X
@@ -28,7 +28,7 @@ const withPackage: Case[] = [
     "up, ps, logs, exec, run, stop, start, down",
     `${file}podman-compose up --detach 2>/dev/null >up || { cat up; exit 1; }
 until podman-compose logs asker 2>/dev/null | grep built; do sleep 0.2; done; podman-compose logs web 2>/dev/null
-curl --silent --retry 30 --retry-delay 1 --retry-all-errors http://127.0.0.1:$port
+${ask} http://127.0.0.1:$port
 ${list}; podman-compose ps 2>/dev/null | wc -l
 podman-compose exec -T web sh -c 'echo $WORD; ls /source; exit 3' 2>/dev/null || echo $?
 podman-compose exec -T asker nslookup web >/dev/null 2>&1 || echo $?

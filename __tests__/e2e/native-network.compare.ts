@@ -1,8 +1,5 @@
-import { type Case, compare } from "../support/world/compare.ts";
+import { ask, type Case, compare, serve } from "../support/world/compare.ts";
 
-/** Starts a web server in a container, to be asked by `ask PORT`. */
-const serve = "sh -c 'echo hello >/var/www/index.html; exec httpd -f -h /var/www'";
-const ask = "curl --silent --retry 30 --retry-delay 1 --retry-all-errors";
 const cases: Case[] = [
   [
     "the host's",

@@ -1,7 +1,5 @@
-import { type Case, compare } from "../support/world/compare.ts";
+import { ask, type Case, compare, serve } from "../support/world/compare.ts";
 
-const serve = "sh -c 'echo hello >/var/www/index.html; exec httpd -f -h /var/www'";
-const ask = "curl --silent --retry 30 --retry-delay 1 --retry-all-errors";
 const cases: Case[] = [
   [
     "a pod shares localhost",

@@ -26,6 +26,12 @@ export type Case = [
 /** Packages that some cases need, all in one machine: each set of them is another Debian root. */
 export const MORE = ["openssh-client", "podman-compose"] as const;
 
+/** What a container with busybox runs to be a web server, which says hello: the end of a `podman run`. */
+export const serve = "sh -c 'echo hello >/var/www/index.html; exec httpd -f -h /var/www'";
+
+/** Asks a web server that may not listen yet; its URL follows. */
+export const ask = "curl --silent --retry 30 --retry-delay 1 --retry-all-errors";
+
 /** What the cases of a file need besides. */
 export interface Needs {
   /** Debian packages that the machine has, too. */
