@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { formatBytes, stage } from "../src/log.ts";
+import { formatBytes, lastWords, linesOf, stage } from "../src/log.ts";
 
 let log: string;
 
@@ -31,6 +31,17 @@ test.each([
   [7e15, "7000.0 TB"],
 ])("%d bytes are %s", (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+test.each([
+  ["", [], ""],
+  ["\n \n\t\n", [], ""],
+  ["one", ["one"], "one"],
+  ["one\n\n  two \n", ["one", "  two "], "one;   two "],
+  ["one\ntwo\nthree\n \nfour\n\n", ["one", "two", "three", "four"], "two; three; four"],
+])("of %j the lines are %j, and the last words %j", (text, lines, words) => {
+  expect(linesOf(text)).toEqual(lines);
+  expect(lastWords(text)).toBe(words);
 });
 
 test("a stage is a group of the log with its time after it, and gives what its work gives", async () => {

@@ -1,5 +1,6 @@
 import { debug } from "@actions/core";
 import { getExecOutput } from "@actions/exec";
+import { lastWords } from "./log.ts";
 
 export interface RunOptions {
   cwd?: string;
@@ -25,9 +26,8 @@ export class ProgramError extends Error {
   readonly output: Output;
 
   constructor(program: string, args: readonly string[], output: Output) {
-    const lines = output.stderr.split("\n").filter((line) => line.trim() !== "");
-    const lastLines = lines.slice(-3).join("; ");
-    super(`${[program, ...args.slice(0, 3)].join(" ")} failed with exit code ${output.code}: ${lastLines}`);
+    const command = [program, ...args.slice(0, 3)].join(" ");
+    super(`${command} failed with exit code ${output.code}: ${lastWords(output.stderr)}`);
     this.name = "ProgramError";
     this.output = output;
   }

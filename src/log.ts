@@ -15,6 +15,12 @@ export async function stage<T>(name: string, work: () => Promise<T>): Promise<T>
 /** The words of whatever was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** The lines of what a program said, without the blank ones. */
+export const linesOf = (text: string): string[] => text.split("\n").filter((line) => line.trim() !== "");
+
+/** The last three of these in one line, for an error's message; empty where there is none. */
+export const lastWords = (text: string): string => linesOf(text).slice(-3).join("; ");
+
 const units = ["B", "kB", "MB", "GB", "TB"] as const;
 
 /** @param bytes a size in bytes; the text is in decimal units, as registries and GitHub give them */

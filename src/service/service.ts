@@ -5,6 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { debug, info } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
 import { run } from "../exec.ts";
+import { lastWords, linesOf } from "../log.ts";
 
 /** Podman's API service in an environment, running or not: all that nix/serve.sh needs to find it. */
 export interface Service {
@@ -74,10 +75,10 @@ export async function startService(service: Service, patience = PATIENCE): Promi
   const deadline = Date.now() + patience;
   while (!(await answers(service))) {
     if (Date.now() > deadline) {
-      const lines = await logLines(service);
+      const words = lastWords(await readLog(service));
       await run("/bin/sh", [script, "stop", directory]);
       throw new Error(
-        `Podman's API service does not answer at ${socket}: ${lines.slice(-3).join("; ") || "it said nothing"}. Try it in a step without the input socket: ${podman} system service --time 0 unix://${socket}`,
+        `Podman's API service does not answer at ${socket}: ${words || "it said nothing"}. Try it in a step without the input socket: ${podman} system service --time 0 unix://${socket}`,
       );
     }
     await setTimeout(50);
@@ -90,13 +91,13 @@ export async function startService(service: Service, patience = PATIENCE): Promi
  */
 export async function stopService(service: Service): Promise<void> {
   await run("/bin/sh", [service.script, "stop", service.directory]);
-  for (const line of await logLines(service)) (line.startsWith("podman-rootless: ") ? info : debug)(line);
+  for (const line of linesOf(await readLog(service)))
+    (line.startsWith("podman-rootless: ") ? info : debug)(line);
 }
 
-async function logLines({ directory }: Service): Promise<string[]> {
-  const text = await readFile(join(directory, "service.log"), "utf8").catch(() => "");
-  return text.split("\n").filter((line) => line.trim() !== "");
-}
+/** What the supervisor and the service said; empty where it never ran. */
+const readLog = ({ directory }: Service): Promise<string> =>
+  readFile(join(directory, "service.log"), "utf8").catch(() => "");
 
 /**
  * The service outlives the step, and whoever may read its variables must not find the step's inputs, its tokens and
