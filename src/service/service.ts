@@ -63,13 +63,12 @@ export function answers({ socket }: Pick<Service, "socket">): Promise<boolean> {
 }
 
 /**
- * Starts the service's supervisor and waits until the service answers; does nothing where it does.
+ * Starts the service's supervisor, unless there is one, and waits until the service answers.
  *
  * @param patience how long to wait for an answer, in milliseconds
  * @throws {Error} with the service's last words, when it does not answer; nothing runs then
  */
 export async function startService(service: Service, patience = PATIENCE): Promise<void> {
-  if (await answers(service)) return;
   const { script, directory, podman, socket } = service;
   await run("/bin/sh", [script, "start", directory, podman], { env: withoutStepVariables() });
   const deadline = Date.now() + patience;
