@@ -3,6 +3,9 @@ import { getInput, setSecret } from "@actions/core";
 export const storageDrivers = ["fuse-overlayfs", "overlay", "vfs"] as const;
 export type StorageDriver = (typeof storageDrivers)[number];
 
+export const cacheModes = ["auto", "true", "read-only", "false"] as const;
+export type CacheMode = (typeof cacheModes)[number];
+
 /** The inputs of action.yml, checked. */
 export interface Inputs {
   /** Flake reference, perhaps with `#attribute`; undefined: the action's own flake. */
@@ -14,12 +17,31 @@ export interface Inputs {
   storageDriver: StorageDriver;
   /** Graph root as given; undefined: the action chooses one. */
   storageRoot: string | undefined;
-  cache: boolean;
-  cacheKey: string;
+  cache: CacheInputs;
   /** Whether to serve podman's API on a Unix socket. */
   socket: boolean;
   /** Whether to put a command `docker` on PATH. */
   dockerShim: boolean;
+}
+
+export interface CacheInputs {
+  mode: CacheMode;
+  /** Of the cached store. */
+  name: string;
+  /** Segments are unpacked even where they could be mounted. */
+  unpack: boolean;
+  /** Patterns of the names of images to keep; none: all. */
+  images: string[];
+  /** Bytes that the segments of a chain may take together. */
+  limit: number;
+  /** Save after a failed job too. */
+  onFailure: boolean;
+  /** Without a cached store the job fails. */
+  failOnMiss: boolean;
+  /** Only tell whether there is a cached store. */
+  lookupOnly: boolean;
+  /** Seconds that saving may take. */
+  saveSeconds: number;
 }
 
 const repository = "github:es-nix/podman-rootless";
@@ -38,15 +60,9 @@ export function loadInputs(read: (name: string) => string = getInput): Inputs {
     nixVersion: matching(read, "nix-version", /^\d+\.\d+(\.\d+)?$/, "a version such as 2.34.7"),
     nixTarball: nixTarball(read),
     githubToken,
-    storageDriver: storageDriver(read("storage-driver")),
+    storageDriver: oneOf(read, "storage-driver", storageDrivers),
     storageRoot: storageRoot(read("storage-root")),
-    cache: yesOrNo(read, "cache"),
-    cacheKey: matching(
-      read,
-      "cache-key",
-      /^[A-Za-z0-9._-]{1,100}$/,
-      "1 to 100 letters, digits, '.', '_' or '-'",
-    ),
+    cache: cache(read),
     socket: yesOrNo(read, "socket"),
     dockerShim: yesOrNo(read, "docker-shim"),
   };
@@ -95,10 +111,48 @@ function nixTarball(read: (name: string) => string): { url: string; sha256: stri
   return { url, sha256 };
 }
 
-function storageDriver(value: string): StorageDriver {
-  const driver = storageDrivers.find((known) => known === value);
-  if (driver === undefined) throw invalid("storage-driver", value, "fuse-overlayfs, overlay or vfs");
-  return driver;
+function oneOf<T extends string>(read: (name: string) => string, name: string, known: readonly T[]): T {
+  const value = read(name);
+  const found = known.find((one) => one === value);
+  if (found === undefined) {
+    throw invalid(name, value, `${known.slice(0, -1).join(", ")} or ${known.at(-1)}`);
+  }
+  return found;
+}
+
+function cache(read: (name: string) => string): CacheInputs {
+  const inputs: CacheInputs = {
+    mode: oneOf(read, "cache", cacheModes),
+    name: matching(read, "cache-key", /^[A-Za-z0-9._-]{1,100}$/, "1 to 100 letters, digits, '.', '_' or '-'"),
+    unpack: oneOf(read, "cache-restore", ["auto", "unpack"]) === "unpack",
+    images: lines(read("cache-images")),
+    limit: bytes(read, "cache-max-size"),
+    onFailure: yesOrNo(read, "cache-on-failure"),
+    failOnMiss: yesOrNo(read, "fail-on-cache-miss"),
+    lookupOnly: yesOrNo(read, "lookup-only"),
+    saveSeconds: Number(matching(read, "cache-save-timeout", /^[1-9]\d{0,4}$/, "seconds, 1 to 99999")),
+  };
+  if (inputs.mode === "false" && inputs.failOnMiss) {
+    throw new Error(
+      "Give fail-on-cache-miss or cache: false, not both: without the cache every job is a miss",
+    );
+  }
+  return inputs;
+}
+
+/** The lines of a multi-line input, or the words of one with commas. */
+const lines = (value: string): string[] =>
+  value
+    .split(/[\n,]/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+
+function bytes(read: (name: string) => string, name: string): number {
+  const expected = "a size such as 500MB or 5GB";
+  const [, digits = "", unit = ""] = /^(\d{1,6}(?:\.\d{1,3})?) *([MG]B)$/i.exec(read(name)) ?? [];
+  const size = Number(digits) * (unit.toUpperCase() === "GB" ? 1e9 : 1e6);
+  if (!(size > 0)) throw invalid(name, read(name), expected);
+  return size;
 }
 
 function storageRoot(value: string): string | undefined {

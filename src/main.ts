@@ -1,15 +1,12 @@
 import { join } from "node:path";
-import { info, warning } from "@actions/core";
-import { bringBack, keyOf } from "./cache/bring-back.ts";
-import { keyPrefix } from "./cache/key.ts";
-import { cacheObstacle } from "./cache/obstacle.ts";
+import { info } from "@actions/core";
+import { noCache, provideStore } from "./cache/job.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
-import { type Inputs, loadInputs } from "./inputs.ts";
+import { loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
 import { provideNix } from "./nix/nix.ts";
-import { currentSystem } from "./nix/releases.ts";
 import { setOutputs } from "./outputs.ts";
 import type { Place } from "./place.ts";
 import { prepareRunner } from "./runner/prepare.ts";
@@ -33,9 +30,10 @@ export async function main(place: Place): Promise<void> {
   if (!shared) remember({ environment });
   await stage("Environment", () => command(environment, "start"));
   const podmanVersion = await readVersion(environment);
-  const cacheKey = shared
-    ? ""
-    : await stage("Cache", () => restoreStore(environment, inputs, podmanVersion, place));
+  const cache = shared
+    ? noCache
+    : await stage("Cache", () => provideStore(environment, inputs.cache, podmanVersion, place.temporary));
+  if (cache.store !== undefined) remember({ cache: { store: cache.store, settings: inputs.cache } });
   // After the cache: a running podman does not learn of new image stores.
   const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";
   if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);
@@ -45,8 +43,10 @@ export async function main(place: Place): Promise<void> {
     "podman-version": podmanVersion,
     "storage-root": environment.graphRoot,
     "storage-driver": environment.driver,
-    "cache-hit": cacheKey !== "",
-    "cache-key": cacheKey,
+    "cache-hit": cache.matchedKey !== "",
+    "cache-key": cache.prefix,
+    "cache-matched-key": cache.matchedKey,
+    "cache-size": cache.size,
     "flake-rev": rootfs.rev,
     socket,
     "docker-host": socket === "" ? "" : dockerHost(socket),
@@ -68,24 +68,4 @@ async function serve(environment: Environment, { action }: Place): Promise<strin
   }
   exportVariables(service.socket);
   return service.socket;
-}
-
-/** The key of the cached store that is there now, empty without one. */
-async function restoreStore(
-  environment: Environment,
-  { cache, cacheKey }: Inputs,
-  podmanVersion: string,
-  { temporary }: Place,
-): Promise<string> {
-  if (!cache) return "";
-  const obstacle = cacheObstacle(podmanVersion, environment.driver);
-  if (obstacle !== undefined) {
-    warning(`The image store is not cached: ${obstacle}`);
-    return "";
-  }
-  const prefix = keyPrefix({ system: currentSystem(), podmanVersion, driver: "overlay", name: cacheKey });
-  const store = await bringBack(environment, prefix, temporary);
-  if (store === undefined) return "";
-  remember({ cache: store });
-  return keyOf(store);
 }

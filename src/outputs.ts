@@ -8,6 +8,8 @@ export interface Outputs {
   "storage-driver": string;
   "cache-hit": boolean;
   "cache-key": string;
+  "cache-matched-key": string;
+  "cache-size": number;
   "flake-rev": string;
   socket: string;
   "docker-host": string;

@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
-import { warning } from "@actions/core";
+import { getInput, info, warning } from "@actions/core";
 import { saveStore } from "./cache/save.ts";
-import { command } from "./environment/environment.ts";
+import { clearTransit } from "./cache/upload.ts";
+import { within } from "./deadline.ts";
+import { command, type Environment } from "./environment/environment.ts";
 import { messageOf, stage } from "./log.ts";
 import type { Place } from "./place.ts";
 import { stopService } from "./service/service.ts";
@@ -17,10 +19,25 @@ export async function post({ environment, cache, service }: State, place: Place)
   }
   if (environment === undefined) return;
   if (cache !== undefined) {
-    await stage("Save", () => saveStore(environment, cache, place.temporary, place.run)).catch(
-      (error: unknown) => warning(`The image store is not saved: ${messageOf(error)}`),
+    await stage("Save", () => save(environment, cache, place)).catch((error: unknown) =>
+      warning(`The image store is not saved: ${messageOf(error)}`),
     );
   }
   await stage("Stop", () => command(environment, "stop"));
   await rm(environment.directory, { recursive: true, force: true });
+}
+
+/** A save that takes too long is given up: what is uploaded of it by then is no entry, and the service forgets it. */
+async function save(
+  environment: Environment,
+  { store, settings }: NonNullable<State["cache"]>,
+  { temporary, run }: Place,
+): Promise<void> {
+  // As the runner has it now, not as it was when the step ran.
+  const status = getInput("job-status");
+  if (status !== "" && status !== "success" && !settings.onFailure) {
+    return info(`Nothing is saved: the job's status is ${status}, and cache-on-failure is false`);
+  }
+  const saving = saveStore(environment, store, settings, temporary, run);
+  await within(settings.saveSeconds, "Saving", saving).finally(() => clearTransit(temporary));
 }

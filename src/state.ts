@@ -1,6 +1,7 @@
 import { getState, saveState } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import type { Environment } from "./environment/environment.ts";
+import type { CacheInputs } from "./inputs.ts";
 import type { Service } from "./service/service.ts";
 
 /** What post needs to know. Each part is saved before the side effect that post has to end or undo. */
@@ -9,7 +10,7 @@ export interface State {
   started: boolean;
   environment?: Environment;
   /** Absent when the cache is off or this podman cannot use it. */
-  cache?: CachedStore;
+  cache?: { store: CachedStore; settings: CacheInputs };
   /** Absent when the input `socket` is false, and when an earlier step's service runs already. */
   service?: Service;
 }

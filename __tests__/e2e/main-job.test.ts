@@ -68,7 +68,9 @@ describe("the main job, four times over", () => {
       "storage-driver": "fuse-overlayfs",
       "storage-root": expect.stringMatching(/^\/home\/runner\/.*\/storage$/),
       "cache-hit": "false",
-      "cache-key": "",
+      "cache-key": "podman-rootless-store-v1-x86_64-linux-podman5.4-overlay-default+",
+      "cache-matched-key": "",
+      "cache-size": "0",
       "flake-rev": expect.stringMatching(/^sha256-/),
     });
     expect(cold.step("run").log).toContain("python 3");
@@ -98,7 +100,8 @@ describe("the main job, four times over", () => {
     expect(failures(warm)).toEqual([]);
     expect(warm.step("podman").outputs).toMatchObject({
       "cache-hit": "true",
-      "cache-key": expect.stringMatching(/-default\+1-[0-9a-f]{12}$/),
+      "cache-matched-key": expect.stringMatching(/-default\+1-[0-9a-f]{12}$/),
+      "cache-size": expect.stringMatching(/^3\d{8}$/),
     });
     expect(warm.step("podman").log).toMatch(/Segment [0-9a-f]{12} is mounted by the kernel, idmapped/);
     expect(warm.step("run").log.trim()).toBe("python 3");
@@ -119,7 +122,7 @@ describe("the main job, four times over", () => {
 
   test("the job after has both", () => {
     expect(failures(third)).toEqual([]);
-    expect(third.step("podman").log).toContain("2 of 2 segments are mounted");
+    expect(third.step("podman").log).toContain("2 of 2 segments are in the store");
     expect(third.step("sees").log.trim().split("\n")).toEqual([
       "more",
       "dpkg",

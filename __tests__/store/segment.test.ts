@@ -1,6 +1,13 @@
-import { expect, test } from "@jest/globals";
-import { storeDigest } from "../../src/store/segment.ts";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { tryInside } from "../../src/environment/environment.ts";
+import { pack, readSegment, storeDigest } from "../../src/store/segment.ts";
+import { writableSource } from "../../src/store/source.ts";
 import type { Store } from "../../src/store/store.ts";
+import { type Namespace, startNamespace } from "../support/namespace.ts";
+import { writeSegment, writeStore } from "../support/stores.ts";
 
 const store: Store = {
   layers: [{ id: "l1" }, { id: "l2", parent: "l1" }],
@@ -72,4 +79,78 @@ test("salt makes a name of its own, the same for the same salt", () => {
   expect(new Set([digest, salted, storeDigest(store, "2.1.job")]).size).toBe(3);
   expect(storeDigest(store, "1.1.job")).toBe(salted);
   expect(storeDigest(store, "")).toBe(digest);
+});
+
+describe("packed", () => {
+  let directory: string;
+  let to: string;
+  let namespace: Namespace;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), "segment-"));
+    to = join(directory, "to");
+    mkdirSync(to);
+    jest.spyOn(process.stdout, "write").mockReturnValue(true);
+    namespace = await startNamespace(join(directory, "environment"));
+  });
+
+  afterEach(async () => {
+    await namespace.close();
+    jest.restoreAllMocks();
+    rmSync(directory, { recursive: true });
+  });
+
+  const packAll = async (wanted: Store) => {
+    const { graphRoot } = namespace.environment;
+    const source = await writableSource(graphRoot, wanted);
+    return pack(namespace.environment, "0123456789ab", wanted, source, to, 60);
+  };
+
+  test("a segment is read back by a mount, which is gone after that", async () => {
+    const { environment } = namespace;
+    writeStore(environment.graphRoot, { ...store, layers: [...store.layers, { id: "l3" }] });
+    const size = await packAll(store);
+    const file = join(to, "0123456789ab.squashfs");
+    expect(readdirSync(to)).toEqual(["0123456789ab.squashfs"]);
+    expect(statSync(file).size).toBe(size);
+    expect(await readSegment(environment, { digest: "0123456789ab", file })).toEqual(store);
+    expect((await tryInside(environment, "grep", ["-c", " /.segments/", "/proc/self/mounts"])).stdout).toBe(
+      "0\n",
+    );
+  });
+
+  test.each([
+    ["overlay/l1/diff", "overlay/l1/diff"],
+    ["overlay-images/i2", "overlay-images/i2"],
+    ["overlay-layers/layers.lock", "overlay-layers/layers.lock"],
+  ])("one that lacks %s is no segment, and is not left", async (path, named) => {
+    const { graphRoot } = namespace.environment;
+    writeStore(graphRoot, store);
+    rmSync(join(graphRoot, path), { recursive: true });
+    await expect(packAll(store)).rejects.toThrow(
+      new Error(`${join(to, "0123456789ab.squashfs")} was packed without ${named}`),
+    );
+    expect(readdirSync(to)).toEqual([]);
+  });
+
+  test("a layer that is listed but has no files is none", async () => {
+    const file = join(to, "a.squashfs");
+    for (const path of ["overlay/l2/link", "overlay/l2/diff", "overlay/l2"]) {
+      writeSegment(file, store, (root) => rmSync(join(root, path), { recursive: true }));
+      const { layers, images } = await readSegment(namespace.environment, { digest: "a", file });
+      expect(layers).toEqual([{ id: "l1" }]);
+      expect(images).toEqual(store.images);
+    }
+  });
+
+  test("a file that is no segment is an error", async () => {
+    const file = join(to, "a.squashfs");
+    const read = () => readSegment(namespace.environment, { digest: "a", file });
+    writeFileSync(file, "x".repeat(4096));
+    await expect(read()).rejects.toThrow("failed with exit code 1: ");
+    writeSegment(file, store, (root) => rmSync(join(root, "overlay-images"), { recursive: true }));
+    await expect(read()).rejects.toThrow("no matches");
+    writeSegment(file, store, (root) => writeFileSync(join(root, "overlay-layers/layers.json"), "[{"));
+    await expect(read()).rejects.toThrow("Cannot read /overlay-layers/layers.json: ");
+  });
 });

@@ -2,7 +2,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { addedTo, type Image, type Layer, metadata, readStore, type Store } from "../../src/store/store.ts";
+import {
+  addedTo,
+  type Image,
+  intact,
+  joined,
+  type Layer,
+  metadata,
+  parseStore,
+  readStore,
+  type Store,
+  tags,
+} from "../../src/store/store.ts";
 
 let root: string;
 
@@ -158,4 +169,86 @@ test("what is added keeps its fields", () => {
   const odd = { ...layer("l"), "diff-digest": "sha256:x", uidset: [0, 1] };
   const above = store([odd], [{ ...image("i", "l"), digest: "sha256:y" } as Image]);
   expect(addedTo([], above)).toEqual({ store: above, broken: [] });
+});
+
+// --- Several stores together ------------------------------------------------------------------------
+
+test("joined stores have the layers and images of all, a layer or image that two have as the upper has it", () => {
+  const lower = store([layer("a"), layer("b", "a")], [image("i", "a"), image("j", "b", { names: ["j:1"] })]);
+  const upper = store(
+    [layer("b", "a", { "diff-size": 5 }), layer("c", "b")],
+    [image("j", "b", { names: ["j:2"] }), image("k", "c")],
+  );
+  expect(joined([lower, upper])).toEqual({
+    layers: [layer("a"), layer("b", "a", { "diff-size": 5 }), layer("c", "b")],
+    images: [image("i", "a"), image("j", "b", { names: ["j:2"] }), image("k", "c")],
+  });
+  expect(joined([])).toEqual({ layers: [], images: [] });
+  expect(joined([lower])).toEqual(lower);
+});
+
+test("a name belongs to the image that had it last, and the other remembers it", () => {
+  const one = store([], [image("i", "", { names: ["app:1", "app:latest"], "names-history": ["app:1"] })]);
+  const two = store([], [image("j", "", { names: ["app:latest"] }), image("k", "", { names: ["k:1"] })]);
+  const three = store([], [image("l", "", { names: ["app:1", "k:1"] })]);
+  const { images } = joined([one, two, three]);
+  expect(images).toEqual([
+    image("i", "", { names: [], "names-history": ["app:1", "app:latest"] }),
+    image("j", "", { names: ["app:latest"] }),
+    image("k", "", { names: [], "names-history": ["k:1"] }),
+    image("l", "", { names: ["app:1", "k:1"] }),
+  ]);
+  // What was given stays what it was.
+  expect(one.images[0]?.names).toEqual(["app:1", "app:latest"]);
+});
+
+test("a name that went to another image and came back is the first one's again", () => {
+  const first = store([], [image("i", "", { names: ["app:1"] })]);
+  const second = store([], [image("j", "", { names: ["app:1"] })]);
+  expect(joined([first, second, first]).images).toEqual([
+    image("i", "", { names: ["app:1"] }),
+    image("j", "", { names: [], "names-history": ["app:1"] }),
+  ]);
+});
+
+test.each<[string, Store[], Store, string[]]>([
+  ["whole", [], base, []],
+  ["on layers below", [base], store([layer("n", "b2")], [image("i", "n"), image("j", "b1")]), []],
+  ["without files", [], store([], [image("i"), image("j", "")]), []],
+  ["without its top layer", [], store([], [image("i", "gone")]), ["i"]],
+  ["without a layer further down", [base], store([layer("n", "gone")], [image("i", "n")]), ["i"]],
+  [
+    "on a hole of one below",
+    [store([layer("h", "gone")], [])],
+    store([layer("n", "h")], [image("i", "n")]),
+    ["i"],
+  ],
+  ["two, one of them broken", [], store([layer("l")], [image("i", "l"), image("j", "m")]), ["j"]],
+])("holes: an image %s", (_case, below, above, broken) => {
+  const { store: left, broken: found } = intact(below, above);
+  expect(found).toEqual(broken);
+  expect(left.layers).toEqual(above.layers);
+  expect(left.images).toEqual(above.images.filter(({ id }) => !broken.includes(id)));
+});
+
+test("layers that stand on each other in a circle are an error, not a hang", () => {
+  const circle = store([layer("a", "b"), layer("b", "a")], [image("i", "a")]);
+  expect(() => intact([], circle)).toThrow(RangeError);
+});
+
+test("an image's names are one text, whatever their order", () => {
+  expect(tags(image("i", "", { names: ["b:1", "a:1"] }))).toBe("a:1 b:1");
+  expect(tags(image("i"))).toBe("");
+});
+
+test.each([
+  ["{}", "[]", "/overlay-layers/layers.json: an entry has no id of letters and digits"],
+  ["[null]", "[]", "/overlay-layers/layers.json: an entry has no id of letters and digits"],
+  ['[{"id":""}]', "[]", "/overlay-layers/layers.json: an entry has no id of letters and digits"],
+  ["[]", '[{"id":"../x"}]', "/overlay-images/images.json: an entry has no id of letters and digits"],
+  ["[]", '[{"id":"a b"}]', "/overlay-images/images.json: an entry has no id of letters and digits"],
+  ["[]", '[{"names":["a:1"]}]', "/overlay-images/images.json: an entry has no id of letters and digits"],
+])("lists %s and %s are refused", (layers, images, message) => {
+  expect(() => parseStore(layers, images)).toThrow(new Error(`Cannot read ${message}`));
+  expect(() => parseStore(layers, images, "/root")).toThrow(new Error(`Cannot read /root${message}`));
 });

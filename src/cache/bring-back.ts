@@ -1,17 +1,15 @@
 import { info, warning } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
 import { messageOf } from "../log.ts";
-import { keep, keptSegments, readKept, segmentsDirectory } from "../store/kept.ts";
-import { mountSegments } from "../store/mount.ts";
-import type { Segment } from "../store/segment.ts";
+import { attach, reattach } from "../store/attach.ts";
+import { keep, readKept, segmentsDirectory } from "../store/kept.ts";
 import { readStore } from "../store/store.ts";
-import { chainKey } from "./key.ts";
 import { fetchChain, findChain } from "./restore.ts";
 
 /** A store's place in the cache, as post needs it to save what is new. */
 export interface CachedStore {
   prefix: string;
-  /** Digests of the segments that are mounted, oldest first. */
+  /** Digests of the segments that are in the store, oldest first. */
   chain: string[];
   /**
    * Not all that the cache has could be used: what is saved next has to be newer than it, even where a job
@@ -20,23 +18,21 @@ export interface CachedStore {
   cut: boolean;
 }
 
-/** The key of the last segment of a cached store, empty without one. */
-export const keyOf = ({ prefix, chain }: CachedStore): string =>
-  chain.length === 0 ? "" : chainKey(prefix, chain);
-
 /**
  * Brings the image store back from the cache, where there is one. A fault of the cache is a warning and an
  * empty store, never an error.
  *
  * @param temporary RUNNER_TEMP
+ * @param unpack what is brought back, instead of mounting it
  */
 export async function bringBack(
   environment: Environment,
   prefix: string,
   temporary: string,
+  unpack: boolean,
 ): Promise<CachedStore | undefined> {
   try {
-    return await tryBringBack(environment, prefix, temporary);
+    return await tryBringBack(environment, prefix, temporary, unpack);
   } catch (error) {
     warning(`The image store starts empty: ${messageOf(error)}`);
     return { prefix, chain: [], cut: true };
@@ -47,6 +43,7 @@ async function tryBringBack(
   environment: Environment,
   prefix: string,
   temporary: string,
+  unpack: boolean,
 ): Promise<CachedStore | undefined> {
   const { graphRoot } = environment;
   const { layers, images } = await readStore(graphRoot);
@@ -58,10 +55,11 @@ async function tryBringBack(
     return { prefix, chain: [], cut: found.cut };
   }
   const fetched = await fetchChain(prefix, found.chain, temporary, segmentsDirectory(graphRoot));
-  const mounted = digests(await mountSegments(environment, fetched));
-  await keep(graphRoot, { prefix, chain: mounted });
-  info(`${mounted.length} of ${found.chain.length} segments are mounted`);
-  return { prefix, chain: mounted, cut: mounted.length < found.chain.length };
+  const attached = await attach(environment, fetched, unpack);
+  await keep(graphRoot, { prefix, ...attached });
+  const { chain } = attached;
+  info(`${chain.length} of ${found.chain.length} segments are in the store`);
+  return { prefix, chain, cut: chain.length < found.chain.length };
 }
 
 /** A store that is still there from an earlier job on this machine, with the segments it stands on. */
@@ -74,10 +72,8 @@ async function reuse(
   info(`The image store ${graphRoot} has ${images} images of its own; it stays as it is`);
   const kept = await readKept(graphRoot);
   if (kept === undefined) return { prefix, chain: [], cut: false };
-  const mounted = digests(await mountSegments(environment, keptSegments(graphRoot, kept)));
-  if (kept.prefix === prefix) return { prefix, chain: mounted, cut: mounted.length < kept.chain.length };
+  const { chain } = await reattach(environment, kept);
+  if (kept.prefix === prefix) return { prefix, chain, cut: chain.length < kept.chain.length };
   info(`It was cached by another name (${kept.prefix}); nothing of this job is saved`);
   return undefined;
 }
-
-const digests = (segments: readonly Segment[]): string[] => segments.map(({ digest }) => digest);

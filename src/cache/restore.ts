@@ -1,14 +1,15 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
 import { info, warning } from "@actions/core";
+import { within } from "../deadline.ts";
 import { formatBytes } from "../log.ts";
 import { move } from "../store/kept.ts";
 import type { Segment } from "../store/segment.ts";
 import { chainKey, parseChain } from "./key.ts";
 
-/** More segments than this are not stacked up: the next job starts a chain of its own. */
-export const longestChain = 8;
+/** The library asks five times, over half a minute, and by itself waits for minutes each time. */
+export const answerSeconds = 45;
 
 /**
  * The directory that all entries are made from and unpacked to. Its path is part of an entry's version, so it
@@ -31,7 +32,11 @@ export async function findChain(prefix: string, temporary: string): Promise<Foun
     warning("No cache service here: the image store starts empty and is not saved");
     return { chain: [], cut: false };
   }
-  const key = await restoreCache([transitDirectory(temporary)], prefix, [prefix], { lookupOnly: true });
+  const key = await within(
+    answerSeconds,
+    "The cache service's answer",
+    restoreCache([transitDirectory(temporary)], prefix, [prefix], { lookupOnly: true }),
+  );
   if (key === undefined) {
     info(`No cached image store by the name ${prefix}`);
     return { chain: [], cut: false };
@@ -39,10 +44,6 @@ export async function findChain(prefix: string, temporary: string): Promise<Foun
   const chain = parseChain(prefix, key);
   if (chain === undefined) {
     warning(`The cache has the key ${key}, which is not one of this version's; starting with an empty store`);
-    return { chain: [], cut: true };
-  }
-  if (chain.length >= longestChain) {
-    info(`The cached chain ${key} has reached ${longestChain} segments; starting a new one`);
     return { chain: [], cut: true };
   }
   return { chain, cut: false };
@@ -66,6 +67,8 @@ export async function fetchChain(
       fetchSegment(chainKey(prefix, chain.slice(0, index + 1)), digest, temporary, directory),
     ),
   );
+  // What broke off half-way.
+  await rm(transitDirectory(temporary), { recursive: true, force: true });
   const missing = fetched.indexOf(undefined);
   if (missing !== -1) {
     warning(

@@ -1,54 +1,139 @@
-import { mkdir, rm } from "node:fs/promises";
-import { isFeatureAvailable, restoreCache, saveCache } from "@actions/cache";
+import { isFeatureAvailable } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
 import { formatBytes } from "../log.ts";
-import { readSegment } from "../store/mount.ts";
+import { readEvents } from "../store/events.ts";
+import { type Contents, keptContents, readKept } from "../store/kept.ts";
+import { type Choice, liveStore, partIn } from "../store/live.ts";
+import { mountpointOf } from "../store/mount.ts";
+import { namesMatching } from "../store/patterns.ts";
 import { pack, storeDigest } from "../store/segment.ts";
-import { addedTo, readStore, type Store } from "../store/store.ts";
+import { joinedSource, type Part, type Source, writableSource } from "../store/source.ts";
+import { addedTo, joined, readStore, type Store } from "../store/store.ts";
 import type { CachedStore } from "./bring-back.ts";
+import { compactionReason } from "./compaction.ts";
 import { chainKey } from "./key.ts";
-import { transitDirectory } from "./restore.ts";
+import { upload } from "./upload.ts";
+
+export interface SaveSettings {
+  /** Patterns of the names of images to keep; see {@link namesMatching}. */
+  images: readonly string[];
+  /** Bytes that the segments of a chain may take together. */
+  limit: number;
+  /** That saving may take. */
+  saveSeconds: number;
+}
+
+/** A segment to be saved. */
+interface Next {
+  key: string;
+  digest: string;
+  store: Store;
+  /** Its files, and what makes an end of them. */
+  source: (directory: string) => Promise<Source & { release?: () => Promise<void> }>;
+}
 
 /**
- * Saves what the job added to its image store as the next segment of the chain. Nothing is packed or uploaded
- * when nothing was added, or when a job before has saved the same.
+ * Saves what the job added to its image store as the next segment of the chain, or where the chain has become too long
+ * or too large, all that is worth keeping as the first of a new one. Nothing is packed or uploaded when nothing was
+ * added, or when a job before has saved the same.
  *
  * @param temporary RUNNER_TEMP, as when the chain was brought back
  * @param run number of this workflow run, unlike any before
  */
 export async function saveStore(
   environment: Environment,
-  { prefix, chain, cut }: CachedStore,
+  cached: CachedStore,
+  settings: SaveSettings,
   temporary: string,
   run: string,
 ): Promise<void> {
   if (!isFeatureAvailable()) return warning("No cache service here: the image store is not saved");
-  const added = await newImages(environment, chain);
-  if (added.images.length === 0) return info("No new images: nothing to save");
-  const digest = storeDigest(added, cut ? run : "");
-  const key = chainKey(prefix, [...chain, digest]);
-  const transit = transitDirectory(temporary);
-  if ((await restoreCache([transit], key, [], { lookupOnly: true })) === key) {
-    return info(`The cache has ${key} already: nothing to save`);
-  }
-  // Only the new segment may be in it.
-  await rm(transit, { recursive: true, force: true });
-  await mkdir(transit, { recursive: true });
-  try {
-    const { size } = await pack(environment, digest, added, transit);
-    info(`Packed ${added.images.length} images and ${added.layers.length} layers into ${formatBytes(size)}`);
-    // -1 is the library's word for a failure that it has logged.
-    if ((await saveCache([transit], key)) !== -1) info(`Saved ${key}`);
-  } finally {
-    await rm(transit, { recursive: true, force: true });
-  }
+  const next = await nextSegment(environment, cached, settings, run);
+  if (next === undefined) return info("No new images: nothing to save");
+  const { key, digest, store } = next;
+  await upload(key, temporary, async (directory) => {
+    const source = await next.source(directory);
+    try {
+      const size = await pack(environment, digest, store, source, directory, settings.saveSeconds);
+      info(
+        `Packed ${store.images.length} images and ${store.layers.length} layers into ${formatBytes(size)}`,
+      );
+      if (size > settings.limit) throw new Error(tooLarge(size, settings.limit));
+    } finally {
+      await source.release?.();
+    }
+  });
 }
 
-/** What the writable store has that the mounted segments have not. */
-async function newImages(environment: Environment, chain: readonly string[]): Promise<Store> {
-  const below = await Promise.all(chain.map((digest) => readSegment(environment, digest)));
-  const { store, broken } = addedTo(below, await readStore(environment.graphRoot));
+const tooLarge = (size: number, limit: number): string =>
+  `they take ${formatBytes(size)}, more than cache-max-size (${formatBytes(limit)}); leave some out with cache-images`;
+
+async function nextSegment(
+  environment: Environment,
+  cached: CachedStore,
+  settings: SaveSettings,
+  run: string,
+): Promise<Next | undefined> {
+  const { graphRoot } = environment;
+  const { chain, cut, below } = await segmentsOf(graphRoot, cached);
+  const { store: added, broken } = addedTo(
+    below.map(({ store }) => store),
+    await readStore(graphRoot),
+  );
   for (const id of broken) warning(`Image ${id} is not saved: a layer that it stands on is missing`);
-  return store;
+  if (added.images.length === 0) return undefined;
+  const choice = await choiceOf(environment, added, settings);
+  const parts = [...below.map(({ store }) => store), added];
+  const whole = joined(parts);
+  let live = liveStore(whole, choice);
+  const delta = partIn(live, added);
+  if (delta.images.length === 0) return undefined;
+
+  const { limit } = settings;
+  const size = below.reduce((sum, part) => sum + part.size, 0);
+  const reason = compactionReason({ parts: [...parts.slice(0, -1), delta], live, size, limit });
+  if (reason === undefined) {
+    const digest = storeDigest(delta, cut ? run : "");
+    const key = chainKey(cached.prefix, [...chain, digest]);
+    return { key, digest, store: delta, source: () => writableSource(graphRoot, delta) };
+  }
+  info(`The chain is made anew: ${reason}`);
+  if (size > limit) live = liveStore(whole, { ...choice, onlyUsed: true });
+  // Two jobs that make the same chain anew make the same, and one that was made before is not taken for it.
+  const digest = storeDigest(live, [...chain, ...(cut ? [run] : [])].join("."));
+  const roots = await rootsOf(environment, chain);
+  const sources: Part[] = [...roots, graphRoot].map((root, index) => ({
+    root,
+    store: parts[index] ?? { layers: [], images: [] },
+  }));
+  return {
+    key: chainKey(cached.prefix, [digest]),
+    digest,
+    store: live,
+    source: (directory) => joinedSource(environment, sources, live, directory),
+  };
+}
+
+/** What the segments hold that the store stands on. */
+async function segmentsOf(
+  graphRoot: string,
+  { chain, cut }: CachedStore,
+): Promise<{ chain: readonly string[]; cut: boolean; below: Contents[] }> {
+  const kept = await Promise.all(chain.map((digest) => keptContents(graphRoot, digest)));
+  const below = kept.filter((contents) => contents !== undefined);
+  // A store that was reset since stands on nothing.
+  return below.length < chain.length ? { chain: [], cut: true, below: [] } : { chain, cut, below };
+}
+
+/** Where the environment has the files of a chain's segments. */
+async function rootsOf({ graphRoot }: Environment, chain: readonly string[]): Promise<string[]> {
+  const unpacked = (await readKept(graphRoot))?.unpacked ?? [];
+  return chain.map((digest) => (unpacked.includes(digest) ? graphRoot : mountpointOf(digest)));
+}
+
+async function choiceOf(environment: Environment, added: Store, { images }: SaveSettings): Promise<Choice> {
+  const { builds, used } = await readEvents(environment);
+  const ids = new Set(added.images.map(({ id }) => id));
+  return { wanted: namesMatching(images), builds, used, added: ids, onlyUsed: false };
 }

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, inside } from "../environment/environment.ts";
-import { metadata, type Store, tags } from "./store.ts";
+import { mount, mountpointOf, unmount } from "./mount.ts";
+import type { Source } from "./source.ts";
+import { listSquashfs, makeSquashfs, readFromSquashfs } from "./squashfs.ts";
+import { metadata, parseStore, type Store, tags } from "./store.ts";
 
 /** A read-only archive of part of a store. */
 export interface Segment {
@@ -27,70 +30,80 @@ export function storeDigest({ layers, images }: Store, salt = ""): string {
 }
 
 /**
- * Packs images and their layers into one squashfs. It is made inside the environment, so that the archive
- * holds the ids of the namespace (0 to 65536) and fits any host's subordinate range.
+ * Packs images and their layers, and reads them back.
  *
- * @param directory where to put it, and the lists that it is made from
- * @returns the file's path, and its size in bytes
+ * @param directory where to put the archive, and the lists that it is made from
+ * @param seconds that packing may take
+ * @returns the size in bytes
  */
 export async function pack(
   environment: Environment,
   digest: string,
   store: Store,
+  { root, excluded }: Source,
   directory: string,
-): Promise<{ file: string; size: number }> {
-  const { graphRoot } = environment;
+  seconds: number,
+): Promise<number> {
   const file = join(directory, `${digest}.squashfs`);
   const lists = join(directory, `${digest}.lists`);
   await mkdir(lists, { recursive: true });
   try {
-    await writeFile(
-      join(lists, "exclude"),
-      (await excluded(graphRoot, store)).map((path) => `${path}\n`).join(""),
-    );
+    const exclude = join(lists, "exclude");
+    await writeFile(exclude, excluded.map((path) => `${path}\n`).join(""));
     await writeFile(join(lists, "layers.json"), JSON.stringify(store.layers));
     await writeFile(join(lists, "images.json"), JSON.stringify(store.images));
-    const sources = ["overlay", "overlay-images", "overlay-layers"].map((name) => join(graphRoot, name));
-    // The lists take the place of the store's own: pseudo files, read by a command that mksquashfs runs in its
-    // working directory.
-    await inside(
-      environment,
-      "mksquashfs",
-      [
-        ...[...sources, file],
-        ...["-noappend", "-no-progress", "-quiet", "-comp", "zstd", "-Xcompression-level", "3"],
-        ...["-mkfs-time", "0", "-ef", join(lists, "exclude")],
-        ...["-p", `${metadata.layers} f 600 0 0 cat layers.json`],
-        ...["-p", `${metadata.images} f 600 0 0 cat images.json`],
-      ],
-      { cwd: lists },
-    );
+    const sources = ["overlay", "overlay-images", "overlay-layers"].map((name) => join(root, name));
+    // The lists take the place of the store's own.
+    const made = { [metadata.layers]: "layers.json", [metadata.images]: "images.json" };
+    await makeSquashfs(environment, file, { sources, exclude, made, directory: lists }, seconds);
+    await verify(environment, { digest, file }, store);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
   } finally {
     await rm(lists, { recursive: true, force: true });
   }
-  return { file, size: (await stat(file)).size };
+  return (await stat(file)).size;
 }
 
-/** Absolute paths in the store of what does not belong to the images and layers given. */
-async function excluded(graphRoot: string, store: Store): Promise<string[]> {
-  const layers = new Set(store.layers.map(({ id }) => id));
-  const images = new Set(store.images.map(({ id }) => id));
-  const overlay = join(graphRoot, "overlay");
-  const links = new Set(
-    await Promise.all(store.layers.map(({ id }) => readFile(join(overlay, id, "link"), "utf8"))),
-  );
-  const rest = async (directory: string, keep: (name: string) => boolean) =>
-    (await readdir(directory)).filter((name) => !keep(name)).map((name) => join(directory, name));
-  return [
-    ...(await rest(overlay, (name) => layers.has(name) || name === "l")),
-    ...(await rest(join(overlay, "l"), (name) => links.has(name))),
-    ...(await rest(join(graphRoot, "overlay-images"), (name) => images.has(name) || name === "images.lock")),
-    ...(await rest(
-      join(graphRoot, "overlay-layers"),
-      (name) => layers.has(name.replace(/\.tar-split\.gz$/, "")) || name === "layers.lock",
-    )),
+/** @throws {Error} naming the first layer or image that an archive does not have */
+async function verify(environment: Environment, segment: Segment, store: Store): Promise<void> {
+  const paths = await list(environment, segment);
+  const wanted = [
+    ...store.layers.flatMap(({ id }) => filesOf(id)),
+    ...store.images.map(({ id }) => `overlay-images/${id}`),
+    ...Object.values(metadata),
+    // podman refuses a read-only store without it.
+    "overlay-layers/layers.lock",
   ];
+  const missing = wanted.find((path) => !paths.has(path));
+  if (missing !== undefined) throw new Error(`${segment.file} was packed without ${missing}`);
+}
+
+/** Mounted, as the next job will do it, where that is possible here. */
+async function list(environment: Environment, segment: Segment): Promise<Set<string>> {
+  if ((await mount(environment, segment)).by === "nothing") return listSquashfs(environment, segment.file);
+  try {
+    const find = [mountpointOf(segment.digest), "-maxdepth", "3", "-printf", "%P\\n"];
+    return new Set((await inside(environment, "find", find)).split("\n"));
+  } finally {
+    await unmount(environment, segment.digest);
+  }
+}
+
+const filesOf = (layer: string): string[] => [`overlay/${layer}/link`, `overlay/${layer}/diff`];
+
+/**
+ * What a segment holds: a layer that is listed, but has no files, is left out.
+ *
+ * @throws {Error} for a file that is no segment, or is damaged
+ */
+export async function readSegment(environment: Environment, { file }: Segment): Promise<Store> {
+  const [paths, layers, images] = await Promise.all([
+    listSquashfs(environment, file),
+    readFromSquashfs(environment, file, metadata.layers),
+    readFromSquashfs(environment, file, metadata.images),
+  ]);
+  const store = parseStore(layers, images);
+  return { ...store, layers: store.layers.filter(({ id }) => filesOf(id).every((path) => paths.has(path))) };
 }

@@ -8,6 +8,10 @@ export interface Layer {
   parent?: string;
   /** Set while a layer is being made; what is left after that is half a layer. */
   flags?: { incomplete?: boolean };
+  /** Bytes, unpacked. */
+  "diff-size"?: number;
+  /** By the clock of who stored it, as in RFC 3339. */
+  created?: string;
 }
 
 /** An image as overlay-images/images.json has it. */
@@ -18,6 +22,8 @@ export interface Image {
   layer?: string;
   /** The same top layer with other id maps. */
   "mapped-layers"?: string[];
+  /** Names that it has and had. */
+  "names-history"?: string[];
 }
 
 /** The metadata of a store of the overlay driver, as containers/storage writes it. */
@@ -34,23 +40,51 @@ export const metadata = {
 
 /** @param graphRoot absolute path; a store that nobody has used yet is empty */
 export async function readStore(graphRoot: string): Promise<Store> {
-  return {
-    layers: await readList<Layer>(join(graphRoot, metadata.layers)),
-    images: await readList<Image>(join(graphRoot, metadata.images)),
-  };
+  const [layers, images] = await Promise.all(
+    [metadata.layers, metadata.images].map((path) => readList(join(graphRoot, path))),
+  );
+  return parseStore(layers ?? "[]", images ?? "[]", graphRoot);
 }
 
-async function readList<T>(file: string): Promise<T[]> {
+async function readList(file: string): Promise<string | undefined> {
   try {
-    return JSON.parse(await readFile(file, "utf8")) as T[];
+    return await readFile(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new Error(`Cannot read ${file}: ${messageOf(error)}`);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
+/**
+ * @param layers text of layers.json
+ * @param images text of images.json
+ * @param place for the error's words: a graph root, or nothing for a segment's
+ * @throws {Error} when a text is no list of layers or images with ids; those become names of files
+ */
+export function parseStore(layers: string, images: string, place = ""): Store {
+  const parse = (text: string, path: string): unknown[] => {
+    try {
+      const list: unknown = JSON.parse(text);
+      if (Array.isArray(list) && list.every(isListed)) return list;
+    } catch (error) {
+      throw new Error(`Cannot read ${place}/${path}: ${messageOf(error)}`);
+    }
+    throw new Error(`Cannot read ${place}/${path}: an entry has no id of letters and digits`);
+  };
+  return {
+    layers: parse(layers, metadata.layers) as Layer[],
+    images: parse(images, metadata.images) as Image[],
+  };
+}
+
+const isListed = (entry: unknown): boolean =>
+  typeof entry === "object" &&
+  entry !== null &&
+  "id" in entry &&
+  /^[0-9A-Za-z]{1,128}$/.test(String(entry.id));
+
+/** Part of a store. */
 export interface Added {
-  /** What is new. */
   store: Store;
   /** Ids of images that are left out because a layer below them is nowhere to be found. */
   broken: string[];
@@ -88,6 +122,50 @@ export function addedTo(below: readonly Store[], { layers, images }: Store): Add
     return true;
   });
   return { store: { layers: layers.filter(({ id }) => kept.has(id)), images: added }, broken };
+}
+
+/**
+ * What several stores are together, one on top of the other. A layer or an image that two have is the upper's, and a
+ * name belongs to the image that had it last.
+ *
+ * @param stores lowest first
+ */
+export function joined(stores: readonly Store[]): Store {
+  const layers = new Map<string, Layer>();
+  const images = new Map<string, Image>();
+  for (const store of stores) {
+    for (const layer of store.layers) layers.set(layer.id, layer);
+    const taken = new Set(store.images.flatMap(({ names = [] }) => names));
+    for (const [id, image] of images) {
+      const { names = [] } = image;
+      if (names.some((name) => taken.has(name)))
+        images.set(id, {
+          ...image,
+          names: names.filter((name) => !taken.has(name)),
+          "names-history": [...new Set([...names, ...(image["names-history"] ?? [])])],
+        });
+    }
+    for (const image of store.images) images.set(image.id, image);
+  }
+  return { layers: [...layers.values()], images: [...images.values()] };
+}
+
+/**
+ * A store without the images that stand on a layer which neither it nor one below has.
+ *
+ * @param below lowest first
+ */
+export function intact(below: readonly Store[], store: Store): Added {
+  const parents = new Map(
+    [...below, store].flatMap(({ layers }) => layers).map(({ id, parent }) => [id, parent]),
+  );
+  const isWhole = (top: string | undefined): boolean =>
+    !top || (parents.has(top) && isWhole(parents.get(top)));
+  const broken = store.images.filter(({ layer }) => !isWhole(layer));
+  return {
+    store: { ...store, images: store.images.filter((image) => !broken.includes(image)) },
+    broken: broken.map(({ id }) => id),
+  };
 }
 
 /** An image's names as one text, the same whatever their order. */

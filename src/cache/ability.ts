@@ -1,0 +1,20 @@
+import type { StorageDriver } from "../inputs.ts";
+
+/** What a podman can do with a cached store. */
+export type Ability = { can: "mount" | "unpack"; why?: string } | { can: "nothing"; why: string };
+
+/**
+ * @param podmanVersion such as "5.8.2"
+ */
+export function cacheAbility(podmanVersion: string, driver: StorageDriver): Ability {
+  if (driver === "vfs")
+    return {
+      can: "nothing",
+      why: "the vfs driver keeps a whole copy for each layer; use fuse-overlayfs or overlay",
+    };
+  const [major = 0, minor = 0] = podmanVersion.split(".").map(Number);
+  if (major < 5 || (major === 5 && minor < 3)) {
+    return { can: "unpack", why: `podman ${podmanVersion} cannot build on read-only image stores` };
+  }
+  return { can: "mount" };
+}

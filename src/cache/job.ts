@@ -1,0 +1,83 @@
+import { info, warning } from "@actions/core";
+import type { Environment } from "../environment/environment.ts";
+import type { CacheInputs } from "../inputs.ts";
+import { formatBytes } from "../log.ts";
+import { currentSystem } from "../nix/releases.ts";
+import { keptContents } from "../store/kept.ts";
+import { cacheAbility } from "./ability.ts";
+import { bringBack, type CachedStore } from "./bring-back.ts";
+import { chainKey, keyPrefix } from "./key.ts";
+import { cachePolicy } from "./policy.ts";
+import { findChain } from "./restore.ts";
+
+/** What the cache did for a job. */
+export interface JobCache {
+  /** What all keys of this cached store begin with; empty where it is not cached. */
+  prefix: string;
+  /** Key of the last segment that was found, empty without one. */
+  matchedKey: string;
+  /** Bytes that were brought back, as they are stored. */
+  size: number;
+  /** What post needs to save what is new; undefined: nothing is saved. */
+  store?: CachedStore;
+}
+
+/** Where there is no store to bring back. */
+export const noCache: JobCache = { prefix: "", matchedKey: "", size: 0 };
+
+/**
+ * Brings the image store back, as far as the inputs, the event and the token allow.
+ *
+ * @param temporary RUNNER_TEMP
+ * @throws {Error} when there is none, and the job is to fail then
+ */
+export async function provideStore(
+  environment: Environment,
+  inputs: CacheInputs,
+  podmanVersion: string,
+  temporary: string,
+): Promise<JobCache> {
+  const cache = await tryProvideStore(environment, inputs, podmanVersion, temporary);
+  if (inputs.failOnMiss && cache.matchedKey === "") {
+    const name = cache.prefix === "" ? "" : ` by the name ${cache.prefix}`;
+    throw new Error(
+      `No cached image store${name} was found. Run a job that saves one first, or set fail-on-cache-miss to false.`,
+    );
+  }
+  return cache;
+}
+
+async function tryProvideStore(
+  environment: Environment,
+  { mode, name, unpack, lookupOnly }: CacheInputs,
+  podmanVersion: string,
+  temporary: string,
+): Promise<JobCache> {
+  const { read, write, why } = cachePolicy(mode, process.env);
+  if (why !== undefined) info(`The image store is ${read ? "only read" : "not brought back"}: ${why}`);
+  if (!read && !write) return noCache;
+  const ability = cacheAbility(podmanVersion, environment.driver);
+  if (ability.can === "nothing") {
+    warning(`The image store is not cached: ${ability.why}`);
+    return noCache;
+  }
+  const prefix = keyPrefix({ system: currentSystem(), podmanVersion, driver: "overlay", name });
+  if (lookupOnly) {
+    const { chain } = await findChain(prefix, temporary);
+    return { prefix, matchedKey: chain.length === 0 ? "" : chainKey(prefix, chain), size: 0 };
+  }
+  if (!read) return { prefix, matchedKey: "", size: 0, store: { prefix, chain: [], cut: true } };
+
+  if (ability.why !== undefined) info(`Segments are unpacked, not mounted: ${ability.why}`);
+  const store = await bringBack(environment, prefix, temporary, unpack || ability.can === "unpack");
+  if (store === undefined) return { prefix, matchedKey: "", size: 0 };
+  const size = await sizeOf(environment.graphRoot, store);
+  if (size > 0) info(`The image store is back: ${formatBytes(size)} in ${store.chain.length} segments`);
+  const matchedKey = store.chain.length === 0 ? "" : chainKey(prefix, store.chain);
+  return { prefix, matchedKey, size, ...(write && { store }) };
+}
+
+async function sizeOf(graphRoot: string, { chain }: CachedStore): Promise<number> {
+  const contents = await Promise.all(chain.map((digest) => keptContents(graphRoot, digest)));
+  return contents.reduce((sum, part) => sum + (part?.size ?? 0), 0);
+}

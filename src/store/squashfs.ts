@@ -1,0 +1,70 @@
+import { type Environment, inside } from "../environment/environment.ts";
+
+export interface Archive {
+  /** Absolute paths of directories, as the environment sees them; each keeps its name in the archive. */
+  sources: readonly string[];
+  /** Absolute path of a list of what of them to leave out, a path a line. */
+  exclude?: string;
+  /** Files that are made on the spot: their paths in the archive, and the files whose text they get, in `directory`. */
+  made?: Readonly<Record<string, string>>;
+  /** Working directory of mksquashfs, where the files of `made` are. */
+  directory: string;
+}
+
+/**
+ * Makes a squashfs inside the environment, so that the archive holds the ids of the namespace (0 to 65536) and fits any
+ * host's subordinate range. The same files make the same bytes.
+ *
+ * @param seconds after which mksquashfs is ended
+ */
+export async function makeSquashfs(
+  environment: Environment,
+  file: string,
+  { sources, exclude, made = {}, directory }: Archive,
+  seconds: number,
+): Promise<void> {
+  await inside(
+    environment,
+    "timeout",
+    [
+      ...["--kill-after=5", String(Math.ceil(seconds)), "mksquashfs"],
+      ...[...sources, file],
+      ...["-noappend", "-no-progress", "-quiet", "-comp", "zstd", "-Xcompression-level", "3"],
+      ...["-mkfs-time", "0", "-root-time", "0", ...(exclude === undefined ? [] : ["-ef", exclude])],
+      // Pseudo files, read by a command that mksquashfs runs in its working directory.
+      ...Object.entries(made).flatMap(([path, from]) => ["-p", `${path} F 0 600 0 0 cat ${from}`]),
+    ],
+    { cwd: directory },
+  );
+}
+
+/** Unpacks a squashfs over a directory. @param except paths in the archive */
+export async function unpackSquashfs(
+  environment: Environment,
+  file: string,
+  directory: string,
+  except: readonly string[] = [],
+): Promise<void> {
+  await inside(environment, "unsquashfs", [
+    ...["-force", "-quiet", "-no-progress", "-dest", directory],
+    ...(except.length > 0 ? ["-excludes", file, ...except] : [file]),
+  ]);
+}
+
+/** @returns the text of a file in an archive */
+export const readFromSquashfs = (environment: Environment, file: string, path: string): Promise<string> =>
+  inside(environment, "unsquashfs", ["-cat", file, path]);
+
+/** Paths in an archive, to a depth of three. */
+export async function listSquashfs(environment: Environment, file: string): Promise<Set<string>> {
+  const list = await inside(environment, "unsquashfs", ["-l", "-max-depth", "3", "-dest", "/", file]);
+  return new Set(list.split("\n").map((line) => line.replace(/^\/+/, "")));
+}
+
+/** Bytes that the files of an archive take when they are unpacked. */
+export async function unpackedBytes(environment: Environment, file: string): Promise<number> {
+  const list = await inside(environment, "unsquashfs", ["-lln", file]);
+  // "-rw-r--r-- 0/0   1234 2026-11-23 10:00 squashfs-root/path"
+  const sizes = list.matchAll(/^-\S+ +\d+\/\d+ +(\d+) /gm);
+  return [...sizes].reduce((sum, [, size]) => sum + Number(size), 0);
+}
