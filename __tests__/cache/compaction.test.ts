@@ -64,7 +64,7 @@ describe("a chain is made anew", () => {
     saveStore(
       desk.namespace.environment,
       { prefix, chain, cut },
-      { images: [], limit: 5e9, saveSeconds: 600, ...settings },
+      { images: [], named: [], limit: 5e9, saveSeconds: 600, ...settings },
       desk.temporary,
       run,
     );

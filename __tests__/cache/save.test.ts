@@ -28,7 +28,7 @@ const save = (
   saveStore(
     desk.namespace.environment,
     { prefix, chain, cut },
-    { images: [], limit: 5e9, saveSeconds: 600, ...settings },
+    { images: [], named: [], limit: 5e9, saveSeconds: 600, ...settings },
     desk.temporary,
     run,
   );
@@ -127,10 +127,10 @@ test("an image that lacks a layer is left out with a warning", async () => {
   expect(desk.log).toContain("Packed 1 images and 2 layers into ");
 });
 
-test("a cache that may not be written to is no error, and nothing is left", async () => {
+test("a cache that may not be written to is an error, and nothing is left", async () => {
   process.env.ACTIONS_RUNTIME_TOKEN = desk.service.token({ permission: "read" });
   writeStore({ layers, images: [image] });
-  await save();
+  await expect(save()).rejects.toThrow("the key cannot be reserved: (403) Forbidden");
   expect(desk.keys()).toEqual([]);
   expect(desk.log).not.toContain("Saved ");
   expect(existsSync(transitDirectory(desk.temporary))).toBe(false);

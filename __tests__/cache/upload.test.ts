@@ -50,9 +50,9 @@ test("packing that fails is an error, and nothing of it is saved or left", async
   expect(existsSync(transitDirectory(desk.temporary))).toBe(false);
 });
 
-test("a save that the service refuses is in the log, and no error", async () => {
+test("a save that the service refuses is an error, and nothing is left", async () => {
   process.env.ACTIONS_RUNTIME_TOKEN = desk.service.token({ permission: "read" });
-  expect(await upload("key-1", desk.temporary, pack)).toBe(false);
+  await expect(upload("key-1", desk.temporary, pack)).rejects.toThrow("the key cannot be reserved: (403)");
   expect(desk.log).not.toContain("Saved ");
   expect(desk.keys()).toEqual([]);
   expect(existsSync(transitDirectory(desk.temporary))).toBe(false);

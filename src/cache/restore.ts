@@ -2,14 +2,16 @@ import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
 import { info, warning } from "@actions/core";
-import { within } from "../deadline.ts";
-import { formatBytes } from "../log.ts";
+import { formatBytes, messageOf } from "../log.ts";
 import { move } from "../store/kept.ts";
 import type { Segment } from "../store/segment.ts";
 import { chainKey, parseChain } from "./key.ts";
+import { answerSeconds, ask } from "./library.ts";
 
-/** The library asks five times, over half a minute, and by itself waits for minutes each time. */
-export const answerSeconds = 45;
+/** How long a segment may take to come. */
+const downloadSeconds = 900;
+/** And each part of it, of 128 MB; by itself the library waits ten minutes. */
+const stallSeconds = 120;
 
 /**
  * The directory that all entries are made from and unpacked to. Its path is part of an entry's version, so it
@@ -19,6 +21,15 @@ export const answerSeconds = 45;
  */
 export const transitDirectory = (temporary: string): string => join(temporary, "podman-rootless-segments");
 
+/** What a chain is of. */
+export interface Kind {
+  /** At the end of its segments' names. */
+  suffix: ".squashfs" | ".tar";
+  /** Who starts with less where the cache has less, for messages. */
+  starts: string;
+}
+export const imageStore: Kind = { suffix: ".squashfs", starts: "the image store starts" };
+
 export interface FoundChain {
   /** Digests, oldest first; empty when there is no chain that can be used. */
   chain: string[];
@@ -27,23 +38,29 @@ export interface FoundChain {
 }
 
 /** Looks for the newest chain in the cache. */
-export async function findChain(prefix: string, temporary: string): Promise<FoundChain> {
+export async function findChain(
+  prefix: string,
+  temporary: string,
+  { starts } = imageStore,
+): Promise<FoundChain> {
   if (!isFeatureAvailable()) {
-    warning("No cache service here: the image store starts empty and is not saved");
+    warning(`No cache service here: ${starts} empty, and nothing is saved`);
     return { chain: [], cut: false };
   }
-  const key = await within(
-    answerSeconds,
-    "The cache service's answer",
+  const { result: key, fault } = await ask(answerSeconds, "The cache service's answer", () =>
     restoreCache([transitDirectory(temporary)], prefix, [prefix], { lookupOnly: true }),
   );
+  if (fault !== undefined) {
+    warning(`The cache service does not say what it has: ${fault}; ${starts} empty`);
+    return { chain: [], cut: false };
+  }
   if (key === undefined) {
-    info(`No cached image store by the name ${prefix}`);
+    info(`The cache has nothing by the name ${prefix}`);
     return { chain: [], cut: false };
   }
   const chain = parseChain(prefix, key);
   if (chain === undefined) {
-    warning(`The cache has the key ${key}, which is not one of this version's; starting with an empty store`);
+    warning(`The cache has the key ${key}, which is not one of this version's; ${starts} empty`);
     return { chain: [], cut: true };
   }
   return { chain, cut: false };
@@ -60,45 +77,49 @@ export async function fetchChain(
   chain: readonly string[],
   temporary: string,
   directory: string,
+  { suffix, starts } = imageStore,
 ): Promise<Segment[]> {
   await mkdir(directory, { recursive: true });
   const fetched = await Promise.all(
     chain.map((digest, index) =>
-      fetchSegment(chainKey(prefix, chain.slice(0, index + 1)), digest, temporary, directory),
+      fetchSegment(
+        chainKey(prefix, chain.slice(0, index + 1)),
+        { digest, file: join(directory, `${digest}${suffix}`) },
+        temporary,
+      ),
     ),
   );
   // What broke off half-way.
   await rm(transitDirectory(temporary), { recursive: true, force: true });
-  const missing = fetched.indexOf(undefined);
+  const missing = fetched.findIndex((segment) => typeof segment === "string");
   if (missing !== -1) {
-    warning(
-      `Segment ${chain[missing]} is no longer in the cache; the image store starts with what is below it`,
-    );
+    warning(`Segment ${chain[missing]} ${fetched[missing]}; ${starts} with what is below it`);
   }
   const whole = missing === -1 ? fetched : fetched.slice(0, missing);
-  return whole.filter((segment) => segment !== undefined);
+  return whole.filter((segment) => typeof segment !== "string");
 }
 
+/** @returns the segment, or why there is none */
 async function fetchSegment(
   key: string,
-  digest: string,
+  { digest, file }: Segment,
   temporary: string,
-  directory: string,
-): Promise<Segment | undefined> {
+): Promise<Segment | string> {
   const transit = transitDirectory(temporary);
-  const file = join(directory, `${digest}.squashfs`);
   // From an earlier job on this machine.
   if (await stat(file).catch(() => undefined)) return { digest, file };
-  // The library logs what goes wrong, and returns nothing.
-  const found = await restoreCache([transit], key).catch((error: unknown) => void warning(String(error)));
-  if (found !== key) return undefined;
+  const { result: found, fault } = await ask(downloadSeconds, "The download", () =>
+    restoreCache([transit], key, [], { segmentTimeoutInMs: stallSeconds * 1000 }),
+  );
+  if (fault !== undefined) return `cannot be fetched: ${fault}`;
+  // The service may answer with a longer key.
+  if (found !== key) return "is no longer in the cache";
   try {
     // Out of the transit directory, which may hold only the new segment when that is saved.
     await move(join(transit, basename(file)), file);
     info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
     return { digest, file };
   } catch (error) {
-    warning(`The cache entry ${key} does not hold its segment: ${String(error)}`);
-    return undefined;
+    return `is not in its cache entry (${messageOf(error)})`;
   }
 }

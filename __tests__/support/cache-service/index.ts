@@ -42,6 +42,8 @@ export interface CacheService {
   environment(options?: TokenOptions): Record<string, string>;
   /** Copies of all entries, oldest first, reservations included. */
   entries(): Entry[];
+  /** The file of an entry's archive, to look into or to damage; the newest, if several scopes have the key. */
+  archive(key: string): string;
   /** Deletes the entries of this key, in every scope and version, as GitHub does when space is short. */
   evict(key: string): Promise<void>;
   /** Stops listening and breaks open connections. */
@@ -83,6 +85,11 @@ export async function startCacheService(options: CacheServiceOptions): Promise<C
       ACTIONS_RUNTIME_TOKEN: mintToken(secret, tokenOptions),
     }),
     entries: () => catalog.entries.map((entry) => ({ ...entry })),
+    archive(key) {
+      const entry = catalog.entries.findLast((one) => one.key === key);
+      if (entry === undefined) throw new Error(`The cache has no entry ${key}`);
+      return blobs.path(entry.id);
+    },
     async evict(key) {
       for (const entry of catalog.entries.filter((one) => one.key === key)) {
         catalog.remove(entry);

@@ -80,20 +80,18 @@ async function serve(
   record.key ??= message?.key;
 
   const fault = options.fault(record);
-  if (fault && "hang" in fault) return;
   if (fault && "delay" in fault) await sleep(fault.delay);
-  if (fault && "reset" in fault && fault.afterBytes === undefined) {
-    request.socket.resetAndDestroy();
+  if (fault && ("reset" in fault || "hang" in fault) && fault.afterBytes === undefined) {
+    if ("reset" in fault) request.socket.resetAndDestroy();
     return;
   }
-  const limit = fault && "reset" in fault ? fault.afterBytes : undefined;
   const reply =
     fault && "status" in fault
       ? faultReply(fault, route)
       : message
         ? await answer({ request, url, route, record, message }, options).catch(internalError)
         : twirpError(400, "malformed", "the body is not a JSON object");
-  await send(reply, response, record, limit);
+  await send(reply, response, record, fault);
 }
 
 async function answer(call: Call, options: ListenerOptions): Promise<Reply> {

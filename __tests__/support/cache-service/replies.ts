@@ -1,7 +1,9 @@
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import type { RequestRecord } from "./requests.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault, RequestRecord } from "./requests.ts";
 
 /** What to answer. A stream is an archive, counted; its length has to be in the headers. */
 export interface Reply {
@@ -24,22 +26,33 @@ export function azureError(status: number, code: string, message: string): Reply
   };
 }
 
-/** Sends `reply`; with a `limit`, only so many bytes of a streamed body, and then the connection ends. */
+/** Sends `reply`; if its body is a stream, in the way that `fault` says. */
 export async function send(
   reply: Reply,
   response: ServerResponse,
   record: RequestRecord,
-  limit?: number,
+  fault?: Fault,
 ): Promise<void> {
   record.status = reply.status;
-  response.writeHead(reply.status, reply.headers);
   if (typeof reply.body === "string") {
+    response.writeHead(reply.status, reply.headers);
     response.end(reply.body);
-  } else if (limit === undefined) {
-    await pipeline(meter(reply.body, record), response);
+    return;
+  }
+  if (fault && "alter" in fault) {
+    const archive = fault.alter(await buffer(reply.body));
+    response.writeHead(reply.status, { ...reply.headers, "content-length": `${archive.length}` });
+    record.bytes = archive.length;
+    response.end(archive);
+    return;
+  }
+  response.writeHead(reply.status, reply.headers);
+  if (fault && "afterBytes" in fault && fault.afterBytes !== undefined) {
+    await pipeline(meter(cut(reply.body, fault.afterBytes), record), response, { end: false });
+    if ("reset" in fault) response.socket?.end();
   } else {
-    await pipeline(meter(cut(reply.body, limit), record), response, { end: false });
-    response.socket?.end();
+    const body = fault && "bytesPerSecond" in fault ? slow(reply.body, fault.bytesPerSecond) : reply.body;
+    await pipeline(meter(body, record), response);
   }
 }
 
@@ -57,5 +70,16 @@ async function* cut(source: AsyncIterable<Buffer>, limit: number): AsyncGenerato
     yield chunk.subarray(0, left);
     left -= chunk.length;
     if (left <= 0) return;
+  }
+}
+
+/** In pieces, ten a second. */
+async function* slow(source: AsyncIterable<Buffer>, bytesPerSecond: number): AsyncGenerator<Buffer> {
+  const size = Math.max(1, Math.floor(bytesPerSecond / 10));
+  for await (const chunk of source) {
+    for (let start = 0; start < chunk.length; start += size) {
+      yield chunk.subarray(start, start + size);
+      await sleep(100);
+    }
   }
 }

@@ -17,14 +17,17 @@ export interface RequestRecord {
 
 /**
  * What goes wrong with a request. `status` answers with it, in the error format of the endpoint. `reset` breaks
- * the connection, at once or after so many bytes of a download. `hang` never answers. `delay` waits (ms),
- * then serves as usual.
+ * the connection, `hang` leaves it open without an answer; both at once, or after so many bytes of a download.
+ * `delay` waits (ms), then serves as usual. `bytesPerSecond` serves a download slowly. `alter` serves other bytes
+ * than a download's own.
  */
 export type Fault =
   | { status: number; message?: string; headers?: Record<string, string> }
   | { reset: true; afterBytes?: number }
-  | { hang: true }
-  | { delay: number };
+  | { hang: true; afterBytes?: number }
+  | { delay: number }
+  | { bytesPerSecond: number }
+  | { alter: (archive: Buffer) => Buffer };
 
 /** What a request is aimed at. */
 export type Route =
