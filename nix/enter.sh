@@ -132,7 +132,17 @@ end_processes() { # of the recorded user namespace; TERM first, KILL a second la
       sleep 0.05
       tries=$((tries + 1))
     done
+    # Also one that is no longer known as a member, because its parents have ended.
+    # shellcheck disable=SC2086 # one argument a pid
+    any_alive $pids || break
   done
+}
+
+any_alive() {
+  for pid; do
+    ! kill -0 "$pid" 2>/dev/null || return 0
+  done
+  return 1
 }
 
 # The pids of the processes in the recorded user namespace, such as "user:[4026532000]", and of their
@@ -402,7 +412,8 @@ mount_segments() {
     grep -qF " $mountpoint " /proc/self/mounts ||
       { mkdir -p "$mountpoint" && squashfuse_ll "$image" "$mountpoint" </dev/null; } ||
       { say "left out the cached store $image: it cannot be mounted" && continue; }
-    stores="$stores\"$mountpoint\", "
+    # podman takes a name from the first store that has it: the newest.
+    stores="\"$mountpoint\", $stores"
   done <"$pr_dir/segments"
   printf '[storage]\nrootless_storage_path = ""\n' >"$pr_dir/storage.override.conf"
   write_storage_conf >"$pr_dir/storage.conf.new"
@@ -453,7 +464,9 @@ join() {
 
 stop() {
   [ -e "$pr_dir/holder" ] || return 0
-  ! holder_alive || [ ! -x "$pr_rootfs/usr/bin/podman" ] || (join podman stop --all --time 10 >/dev/null) || :
+  # Alone, the holder has no containers.
+  ! holder_alive || [ ! -x "$pr_rootfs/usr/bin/podman" ] || [ "$(members)" = "$pr_holder" ] ||
+    (join podman stop --all --time 10 >/dev/null) || :
   (
     flock 9
     if holder_alive; then end_processes; else end_orphans; fi

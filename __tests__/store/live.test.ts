@@ -173,6 +173,19 @@ test.each([
   expect(live(store, { builds: [good(now - 100 * day)] })[0]).toBe(kept ? "old newest" : "newest");
 });
 
+test("the end of an earlier job's stage goes with the base image that it stands on", () => {
+  const layers = [layer("base"), layer("end", "base"), layer("new"), layer("app", "new")];
+  const rest = [nameless("end", "end"), image("app", "app", "app:1")];
+  expect(live({ layers, images: [image("base", "base", "base:1"), ...rest] })[0]).toBe("base end app");
+  const rebased = [nameless("base", "base", ["base:1"]), image("new", "new", "base:1"), ...rest];
+  expect(live({ layers, images: rebased })).toEqual(["new app", "new app"]);
+  // But not while an image with a name stands on it too.
+  const still = [...rebased, image("other", "other", "other:1")];
+  expect(live({ layers: [...layers, layer("other", "base")], images: still })[0]).toBe(
+    "base new end app other",
+  );
+});
+
 test("a new end, of a build that failed too, makes those of earlier jobs old", () => {
   const store = {
     layers: [layer("old", undefined, at(-8)), layer("failed", undefined, at(0))],

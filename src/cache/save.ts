@@ -7,7 +7,7 @@ import { type Contents, keptContents, readKept } from "../store/kept.ts";
 import { type Choice, liveStore, partIn } from "../store/live.ts";
 import { mountpointOf } from "../store/mount.ts";
 import { namesMatching } from "../store/patterns.ts";
-import { pack, storeDigest } from "../store/segment.ts";
+import { pack, readMounted, storeDigest } from "../store/segment.ts";
 import { joinedSource, type Part, type Source, writableSource } from "../store/source.ts";
 import { addedTo, joined, readStore, type Store } from "../store/store.ts";
 import type { CachedStore } from "./bring-back.ts";
@@ -20,7 +20,9 @@ export interface SaveSettings {
   images: readonly string[];
   /** Bytes that the segments of a chain may take together. */
   limit: number;
-  /** That saving may take. */
+  /** Ids of images that the job asked for by the input `images`, of which podman may not know that it used them. */
+  named: readonly string[];
+  /** Seconds that saving may take. */
   saveSeconds: number;
 }
 
@@ -76,7 +78,7 @@ async function nextSegment(
   run: string,
 ): Promise<Next | undefined> {
   const { graphRoot } = environment;
-  const { chain, cut, below } = await segmentsOf(graphRoot, cached);
+  const { chain, cut, below } = await segmentsOf(environment, cached);
   const { store: added, broken } = addedTo(
     below.map(({ store }) => store),
     await readStore(graphRoot),
@@ -117,13 +119,21 @@ async function nextSegment(
 
 /** What the segments hold that the store stands on. */
 async function segmentsOf(
-  graphRoot: string,
+  environment: Environment,
   { chain, cut }: CachedStore,
 ): Promise<{ chain: readonly string[]; cut: boolean; below: Contents[] }> {
-  const kept = await Promise.all(chain.map((digest) => keptContents(graphRoot, digest)));
-  const below = kept.filter((contents) => contents !== undefined);
-  // A store that was reset since stands on nothing.
+  const contents = await Promise.all(chain.map((digest) => contentsOf(environment, digest)));
+  const below = contents.filter((part) => part !== undefined);
+  // A store that was reset since, and had its segments unpacked, stands on nothing.
   return below.length < chain.length ? { chain: [], cut: true, below: [] } : { chain, cut, below };
+}
+
+async function contentsOf(environment: Environment, digest: string): Promise<Contents | undefined> {
+  const kept = await keptContents(environment.graphRoot, digest);
+  if (kept !== undefined) return kept;
+  // A reset takes what was kept, but not the mounts: podman goes on to build on them.
+  const store = await readMounted(environment, digest);
+  return store && { store, size: 0 };
 }
 
 /** Where the environment has the files of a chain's segments. */
@@ -132,8 +142,18 @@ async function rootsOf({ graphRoot }: Environment, chain: readonly string[]): Pr
   return chain.map((digest) => (unpacked.includes(digest) ? graphRoot : mountpointOf(digest)));
 }
 
-async function choiceOf(environment: Environment, added: Store, { images }: SaveSettings): Promise<Choice> {
+async function choiceOf(
+  environment: Environment,
+  added: Store,
+  { images, named }: SaveSettings,
+): Promise<Choice> {
   const { builds, used } = await readEvents(environment);
   const ids = new Set(added.images.map(({ id }) => id));
-  return { wanted: namesMatching(images), builds, used, added: ids, onlyUsed: false };
+  return {
+    wanted: namesMatching(images),
+    builds,
+    used: new Set([...used, ...named]),
+    added: ids,
+    onlyUsed: false,
+  };
 }

@@ -104,9 +104,16 @@ export async function reattach(environment: Environment, kept: KeptChain): Promi
   return { chain, unpacked: kept.unpacked };
 }
 
+/** What an environment of before had mounted, whose end nobody saw, is not to be mounted when it starts anew. */
+export async function forget(environment: Environment): Promise<void> {
+  await rm(listOf(environment), { force: true });
+}
+
+const listOf = ({ directory }: Environment): string => join(directory, "segments");
+
 /** With this list enter.sh configures podman, and mounts them again after the environment was killed. */
 async function configure(environment: Environment, mounted: readonly Segment[]): Promise<void> {
   const lines = mounted.map(({ digest, file }) => `${file} ${mountpointOf(digest)}\n`);
-  await writeFile(join(environment.directory, "segments"), lines.join(""));
+  await writeFile(listOf(environment), lines.join(""));
   await command(environment, "mount");
 }

@@ -22,7 +22,7 @@ const week = 7 * 24 * 3600 * 1000;
  *
  * - those with a wanted name, and the nameless ones that a build has left behind on the way to them;
  * - nameless ends of builds, such as the stages of a multi-stage build: those of this job if their build went well, those of
- *   earlier jobs for a week.
+ *   earlier jobs for a week, or until the image that they stand on loses its name.
  *
  * What has had a name and lost it, to a newer image or by `podman untag`, is not.
  */
@@ -48,6 +48,13 @@ export function liveStore(store: Store, { wanted, builds, added, used, onlyUsed 
       .filter((image) => hadName(image) && !named.includes(image) && !behind.includes(image))
       .flatMap((image) => layersOf(image, layers).map(({ id }) => id)),
   );
+  // What stands on an image that lost its name, such as yesterday's base, is nobody's next build's.
+  const lost = new Set(
+    store.images
+      .filter((image) => hadName(image) && isNameless(image) && !behind.includes(image))
+      .map(({ layer }) => layer),
+  );
+  const standsOnLost = (image: Image) => layersOf(image, layers).some(({ id }) => lost.has(id));
   const madeAt = ({ layer }: Image): number => Date.parse(layers.get(layer ?? "")?.created ?? "") || 0;
   const newest = store.images.filter(isNameless).reduce((time, image) => Math.max(time, madeAt(image)), 0);
   const ends = keep(
@@ -55,7 +62,7 @@ export function liveStore(store: Store, { wanted, builds, added, used, onlyUsed 
       if (behind.includes(image) || hadName(image) || leftOut.has(image.layer ?? "")) return false;
       // The build that a step is of is the first to end after it.
       if (added.has(image.id)) return builds.find(({ end }) => end >= madeAt(image))?.wentWell ?? false;
-      return !onlyUsed && madeAt(image) > newest - week;
+      return !onlyUsed && !standsOnLost(image) && madeAt(image) > newest - week;
     }),
   );
   const live = new Set([...named, ...behind, ...ends]);

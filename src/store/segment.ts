@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Environment, inside } from "../environment/environment.ts";
+import { type Environment, inside, tryInside } from "../environment/environment.ts";
 import { mount, mountpointOf, unmount } from "./mount.ts";
 import type { Source } from "./source.ts";
 import { listSquashfs, makeSquashfs, readFromSquashfs } from "./squashfs.ts";
@@ -106,4 +106,15 @@ export async function readSegment(environment: Environment, { file }: Segment): 
   ]);
   const store = parseStore(layers, images);
   return { ...store, layers: store.layers.filter(({ id }) => filesOf(id).every((path) => paths.has(path))) };
+}
+
+/**
+ * What a mounted segment holds; its files may be gone from the disk, as after a reset of the store.
+ *
+ * @returns undefined where it is not mounted
+ */
+export async function readMounted(environment: Environment, digest: string): Promise<Store | undefined> {
+  const read = (path: string) => tryInside(environment, "cat", [join(mountpointOf(digest), path)]);
+  const [layers, images] = await Promise.all([read(metadata.layers), read(metadata.images)]);
+  return layers.code === 0 && images.code === 0 ? parseStore(layers.stdout, images.stdout) : undefined;
 }

@@ -99,7 +99,7 @@ export interface Added {
  */
 export function addedTo(below: readonly Store[], { layers, images }: Store): Added {
   const layersBelow = new Set(below.flatMap((store) => store.layers).map(({ id }) => id));
-  const imagesBelow = new Map(below.flatMap((store) => store.images).map((image) => [image.id, tags(image)]));
+  const imagesBelow = new Map(joined(below).images.map((image) => [image.id, tags(image)]));
   const complete = new Map(
     layers.filter(({ flags }) => flags?.incomplete !== true).map((layer) => [layer.id, layer]),
   );
