@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { loadInputs } from "../src/inputs.ts";
-import { createInputs, defaultValues, loadWith } from "./support/inputs.ts";
+import { type CacheInputs, type Inputs, loadInputs } from "../src/inputs.ts";
+import { createCache, createInputs, defaultValues, loadWith } from "./support/inputs.ts";
 
 let log: string;
 
@@ -35,13 +35,13 @@ test("inputs come from the variables that the runner sets, without the space aro
     process.env[`INPUT_${name.toUpperCase()}`] = value;
   }
   try {
-    expect(loadInputs().cacheKey).toBe("mine");
+    expect(loadInputs().cache.name).toBe("mine");
   } finally {
     process.env = before;
   }
 });
 
-test.each([
+test.each<[Record<string, string>, Partial<Inputs>]>([
   [{ rev: "7b45d94" }, { flake: "github:es-nix/podman-rootless/7b45d94" }],
   [{ rev: "feature/x_1.2" }, { flake: "github:es-nix/podman-rootless/feature/x_1.2" }],
   [{ "nix-version": "2.35" }, { nixVersion: "2.35" }],
@@ -52,12 +52,52 @@ test.each([
   [{ "storage-driver": "overlay" }, { storageDriver: "overlay" }],
   [{ "storage-driver": "vfs" }, { storageDriver: "vfs" }],
   [{ "storage-root": "/data/my store/ü" }, { storageRoot: "/data/my store/ü" }],
-  [{ cache: "false" }, { cache: false }],
-  [{ "cache-key": "A-z_0.9" }, { cacheKey: "A-z_0.9" }],
+  [{ pull: "newer" }, { pull: "newer" }],
+  [
+    {
+      images: "docker.io/library/busybox:stable\n# no\nalpine, localhost:5000/a/b@sha256:0123 \n[::1]:5000/c",
+    },
+    {
+      images: [
+        "docker.io/library/busybox:stable",
+        "alpine",
+        "localhost:5000/a/b@sha256:0123",
+        "[::1]:5000/c",
+      ],
+    },
+  ],
   [{ socket: "true" }, { socket: true }],
   [{ "docker-shim": "true" }, { dockerShim: true }],
-] as const)("%j", (values, expected) => {
+])("%j", (values, expected) => {
   expect(loadWith(values)).toEqual(createInputs({ githubToken: "ghs_token", ...expected }));
+});
+
+test.each<[Record<string, string>, Partial<CacheInputs>]>([
+  [{ cache: "true" }, { mode: "true" }],
+  [{ cache: "read-only" }, { mode: "read-only" }],
+  [{ cache: "false" }, { mode: "false" }],
+  [{ "cache-key": "A-z_0.9" }, { name: "A-z_0.9" }],
+  [{ "cache-restore": "unpack" }, { unpack: true }],
+  [{ "cache-images": "localhost/**" }, { images: ["localhost/**"] }],
+  [{ "cache-images": " a/*,!a/b , c:1" }, { images: ["a/*", "!a/b", "c:1"] }],
+  [{ "cache-images": "\n  a\n\n# b\n  # c\n!d:*\n" }, { images: ["a", "!d:*"] }],
+  [{ "cache-images": " \n,\n" }, { images: [] }],
+  [{ "cache-max-size": "500MB" }, { limit: 500_000_000 }],
+  [{ "cache-max-size": "1.5 GB" }, { limit: 1_500_000_000 }],
+  [{ "cache-max-size": "0.001mb" }, { limit: 1000 }],
+  [{ "cache-on-failure": "true" }, { onFailure: true }],
+  [{ "cache-save-timeout": "1" }, { saveSeconds: 1 }],
+  [{ "cache-save-timeout": "99999" }, { saveSeconds: 99_999 }],
+  [{ "fail-on-cache-miss": "true" }, { failOnMiss: true }],
+  [
+    { "fail-on-cache-miss": "true", cache: "read-only" },
+    { failOnMiss: true, mode: "read-only" },
+  ],
+  [{ "lookup-only": "true" }, { lookupOnly: true }],
+  [{ "cache-mounts": "true" }, { cacheMounts: true }],
+  [{ "cache-volumes": "data\n my_vol-1.2 ,x" }, { cacheVolumes: ["data", "my_vol-1.2", "x"] }],
+])("of the cache: %j", (values, expected) => {
+  expect(loadWith(values)).toEqual(createInputs({ githubToken: "ghs_token", cache: createCache(expected) }));
 });
 
 test.each([
@@ -89,6 +129,11 @@ const revExpected = "Expected a commit, tag or branch of github:es-nix/podman-ro
 const keyExpected = "Expected 1 to 100 letters, digits, '.', '_' or '-'.";
 const urlExpected = "Expected an http or https URL of a nix-VERSION-SYSTEM.tar.xz.";
 const digestExpected = "Expected 64 hexadecimal digits, the SHA-256 of the tarball at nix-url.";
+const modeExpected = "Expected auto, true, read-only or false.";
+const sizeExpected = "Expected a size such as 500MB or 5GB.";
+const volumeExpected = "Expected names of volumes: 1 to 100 letters, digits, '.', '_' or '-'.";
+const imageExpected = "Expected names of images such as docker.io/library/busybox:stable.";
+const secondsExpected = "Expected seconds, 1 to 99999.";
 const rootExpected = "Expected a path without quotes, backslashes or $.";
 
 test.each([
@@ -118,9 +163,47 @@ test.each([
   ["storage-root", "/a\\b", rootExpected],
   ["storage-root", "$HOME/store", rootExpected],
   ["storage-root", "/a\nb", rootExpected],
-  ["cache", "", "Expected true or false."],
-  ["cache", "yes", "Expected true or false."],
-  ["cache", "TRUE", "Expected true or false."],
+  ["cache", "", modeExpected],
+  ["cache", "yes", modeExpected],
+  ["cache", "TRUE", modeExpected],
+  ["cache", "readonly", modeExpected],
+  ["cache", "on", modeExpected],
+  ["cache-restore", "", "Expected auto or unpack."],
+  ["cache-restore", "mount", "Expected auto or unpack."],
+  ["cache-max-size", "", sizeExpected],
+  ["cache-max-size", "5", sizeExpected],
+  ["cache-max-size", "5G", sizeExpected],
+  ["cache-max-size", "5GiB", sizeExpected],
+  ["cache-max-size", "5TB", sizeExpected],
+  ["cache-max-size", "0GB", sizeExpected],
+  ["cache-max-size", "0.000MB", sizeExpected],
+  ["cache-max-size", "-1GB", sizeExpected],
+  ["cache-max-size", "1e9MB", sizeExpected],
+  ["cache-max-size", "1,5GB", sizeExpected],
+  ["cache-max-size", "1234567MB", sizeExpected],
+  ["cache-max-size", "5GB 5GB", sizeExpected],
+  ["cache-on-failure", "", "Expected true or false."],
+  ["cache-on-failure", "always", "Expected true or false."],
+  ["cache-save-timeout", "", secondsExpected],
+  ["cache-save-timeout", "0", secondsExpected],
+  ["cache-save-timeout", "010", secondsExpected],
+  ["cache-save-timeout", "10m", secondsExpected],
+  ["cache-save-timeout", "1.5", secondsExpected],
+  ["cache-save-timeout", "-5", secondsExpected],
+  ["cache-save-timeout", "100000", secondsExpected],
+  ["cache-mounts", "all", "Expected true or false."],
+  ["cache-volumes", "-v", volumeExpected],
+  ["cache-volumes", "a/b", volumeExpected],
+  ["cache-volumes", "a b", volumeExpected],
+  ["cache-volumes", "a".repeat(101), volumeExpected],
+  ["images", "--all", imageExpected],
+  ["images", "docker://alpine", imageExpected],
+  ["images", "a b", imageExpected],
+  ["images", "a".repeat(513), imageExpected],
+  ["pull", "", "Expected missing or newer."],
+  ["pull", "always", "Expected missing or newer."],
+  ["fail-on-cache-miss", "no", "Expected true or false."],
+  ["lookup-only", "", "Expected true or false."],
   ["socket", "/run/docker.sock", "Expected true or false."],
   ["docker-shim", "", "Expected true or false."],
   ["cache-key", "", keyExpected],
@@ -144,4 +227,9 @@ test("flake and rev exclude each other", () => {
   expect(() => loadWith({ flake: ".", rev: "main" })).toThrow(
     new Error("Give flake or rev, not both: rev is a revision of github:es-nix/podman-rootless"),
   );
+});
+
+test("without the cache there is nothing to miss", () => {
+  const message = "Give fail-on-cache-miss or cache: false, not both: without the cache every job is a miss";
+  expect(() => loadWith({ cache: "false", "fail-on-cache-miss": "true" })).toThrow(new Error(message));
 });

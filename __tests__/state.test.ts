@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { loadState, remember } from "../src/state.ts";
+import { createCache } from "./support/inputs.ts";
 import { parseKeyValues } from "./support/runner/files.ts";
 
 const environment = { ...process.env };
@@ -35,16 +36,18 @@ test("before anything is remembered the action has not started", () => {
 test("what main remembers, part by part, is what post loads", () => {
   const place = { script: "/x/enter.sh", rootfs: "/nix/store/a", graphRoot: "/ü 'b'" };
   const rest = { driver: "vfs", directory: "/run/x", podman: "/x/bin/podman" } as const;
+  const store = { prefix: "p-", chain: ["0123456789ab"], cut: false };
+  const cache = { store, settings: createCache({ images: ["a/*"] }), named: ["i1"] };
   remember({ started: true });
   handOver();
   expect(loadState()).toEqual({ started: true });
 
   remember({ environment: { ...place, ...rest } });
-  remember({ cache: { prefix: "p-", chain: ["0123456789ab"], cut: false } });
+  remember({ cache });
   handOver();
   expect(loadState()).toEqual({
     started: true,
     environment: { ...place, ...rest },
-    cache: { prefix: "p-", chain: ["0123456789ab"], cut: false },
+    cache,
   });
 });

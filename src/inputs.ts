@@ -6,6 +6,9 @@ export type StorageDriver = (typeof storageDrivers)[number];
 export const cacheModes = ["auto", "true", "read-only", "false"] as const;
 export type CacheMode = (typeof cacheModes)[number];
 
+export const pullPolicies = ["missing", "newer"] as const;
+export type PullPolicy = (typeof pullPolicies)[number];
+
 /** The inputs of action.yml, checked. */
 export interface Inputs {
   /** Flake reference, perhaps with `#attribute`; undefined: the action's own flake. */
@@ -18,6 +21,9 @@ export interface Inputs {
   /** Graph root as given; undefined: the action chooses one. */
   storageRoot: string | undefined;
   cache: CacheInputs;
+  /** Names of images to have in the store. */
+  images: string[];
+  pull: PullPolicy;
   /** Whether to serve podman's API on a Unix socket. */
   socket: boolean;
   /** Whether to put a command `docker` on PATH. */
@@ -42,6 +48,10 @@ export interface CacheInputs {
   lookupOnly: boolean;
   /** Seconds that saving may take. */
   saveSeconds: number;
+  /** Whether the cache mounts of builds are cached. */
+  cacheMounts: boolean;
+  /** Names of volumes to cache. */
+  cacheVolumes: string[];
 }
 
 const repository = "github:es-nix/podman-rootless";
@@ -63,6 +73,8 @@ export function loadInputs(read: (name: string) => string = getInput): Inputs {
     storageDriver: oneOf(read, "storage-driver", storageDrivers),
     storageRoot: storageRoot(read("storage-root")),
     cache: cache(read),
+    images: lines(read("images")).map(imageName),
+    pull: oneOf(read, "pull", pullPolicies),
     socket: yesOrNo(read, "socket"),
     dockerShim: yesOrNo(read, "docker-shim"),
   };
@@ -131,6 +143,8 @@ function cache(read: (name: string) => string): CacheInputs {
     failOnMiss: yesOrNo(read, "fail-on-cache-miss"),
     lookupOnly: yesOrNo(read, "lookup-only"),
     saveSeconds: Number(matching(read, "cache-save-timeout", /^[1-9]\d{0,4}$/, "seconds, 1 to 99999")),
+    cacheMounts: yesOrNo(read, "cache-mounts"),
+    cacheVolumes: lines(read("cache-volumes")).map(volumeName),
   };
   if (inputs.mode === "false" && inputs.failOnMiss) {
     throw new Error(
@@ -146,6 +160,22 @@ const lines = (value: string): string[] =>
     .split(/[\n,]/)
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
+
+/** As podman volume create takes it; and short, for it becomes part of a key. */
+function volumeName(name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(name)) {
+    throw invalid("cache-volumes", name, "names of volumes: 1 to 100 letters, digits, '.', '_' or '-'");
+  }
+  return name;
+}
+
+/** As podman pull takes it, without the kinds of places that are no registry, such as `oci-archive:`. */
+function imageName(name: string): string {
+  if (!/^[A-Za-z0-9[][\w.:@/[\]-]{0,511}$/.test(name) || /\/\/|:\//.test(name)) {
+    throw invalid("images", name, "names of images such as docker.io/library/busybox:stable");
+  }
+  return name;
+}
 
 function bytes(read: (name: string) => string, name: string): number {
   const expected = "a size such as 500MB or 5GB";

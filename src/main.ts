@@ -4,6 +4,7 @@ import { noCache, provideStore } from "./cache/job.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
+import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
 import { provideNix } from "./nix/nix.ts";
@@ -13,6 +14,8 @@ import { prepareRunner } from "./runner/prepare.ts";
 import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
 import { answers, layOutService, startService } from "./service/service.ts";
 import { remember } from "./state.ts";
+import { forget } from "./store/attach.ts";
+import { provideVolumes, wantsVolumes } from "./volumes/job.ts";
 
 /** Gives later steps a podman: from the step's inputs to its outputs, a stage a line. */
 export async function main(place: Place): Promise<void> {
@@ -27,13 +30,26 @@ export async function main(place: Place): Promise<void> {
   const environment = await layOut({ ...place, ...inputs, rootfs: rootfs.path });
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
-  if (!shared) remember({ environment });
+  if (!shared) {
+    remember({ environment });
+    await forget(environment);
+  }
   await stage("Environment", () => command(environment, "start"));
   const podmanVersion = await readVersion(environment);
   const cache = shared
     ? noCache
     : await stage("Cache", () => provideStore(environment, inputs.cache, podmanVersion, place.temporary));
-  if (cache.store !== undefined) remember({ cache: { store: cache.store, settings: inputs.cache } });
+  const saved = cache.store && { store: cache.store, settings: inputs.cache };
+  if (saved !== undefined) remember({ cache: { ...saved, named: [] } });
+  if (!shared && wantsVolumes(inputs.cache)) {
+    const provide = () => provideVolumes(environment, inputs.cache, podmanVersion, place.temporary);
+    const trees = await stage("Volumes", provide);
+    if (trees.length > 0) remember({ volumes: { trees, settings: inputs.cache } });
+  }
+  if (inputs.images.length > 0) {
+    const named = await stage("Images", () => provideImages(environment, inputs.images, inputs.pull));
+    if (saved !== undefined) remember({ cache: { ...saved, named } });
+  }
   // After the cache: a running podman does not learn of new image stores.
   const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";
   if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);

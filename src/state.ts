@@ -3,6 +3,7 @@ import type { CachedStore } from "./cache/bring-back.ts";
 import type { Environment } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
 import type { Service } from "./service/service.ts";
+import type { CachedTree } from "./volumes/restore.ts";
 
 /** What post needs to know. Each part is saved before the side effect that post has to end or undo. */
 export interface State {
@@ -10,7 +11,9 @@ export interface State {
   started: boolean;
   environment?: Environment;
   /** Absent when the cache is off or this podman cannot use it. */
-  cache?: { store: CachedStore; settings: CacheInputs };
+  cache?: { store: CachedStore; settings: CacheInputs; named: string[] };
+  /** Absent when no cache mounts or volumes are to be saved. */
+  volumes?: { trees: CachedTree[]; settings: CacheInputs };
   /** Absent when the input `socket` is false, and when an earlier step's service runs already. */
   service?: Service;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type Inputs, loadInputs } from "../../src/inputs.ts";
+import { type CacheInputs, type Inputs, loadInputs } from "../../src/inputs.ts";
 
 /** What these tests read of action.yml. */
 export interface ActionFile {
@@ -13,14 +13,17 @@ export function readActionFile(): ActionFile {
   return parse(readFileSync(join(import.meta.dirname, "../../action.yml"), "utf8")) as ActionFile;
 }
 
-/** What a step without `with:` gives the action: each default, with the expression of the token evaluated. */
+/** What the expressions in defaults come to while main runs. */
+const expressions = new Map([
+  ["$" + "{{ github.token }}", "ghs_token"],
+  ["$" + "{{ job.status }}", "success"],
+]);
+
+/** What a step without `with:` gives the action: each default, with expressions evaluated. */
 export function defaultValues(): Record<string, string> {
   const { inputs } = readActionFile();
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, { default: value }]) => [
-      name,
-      value.replace("$" + "{{ github.token }}", "ghs_token"),
-    ]),
+    Object.entries(inputs).map(([name, { default: value }]) => [name, expressions.get(value) ?? value]),
   );
 }
 
@@ -39,10 +42,29 @@ export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
     githubToken: "",
     storageDriver: "fuse-overlayfs",
     storageRoot: undefined,
-    cache: true,
-    cacheKey: "default",
+    cache: createCache(),
+    images: [],
+    pull: "missing",
     socket: false,
     dockerShim: false,
+    ...overrides,
+  };
+}
+
+/** What a step without `with:` says of the cache, with some of it replaced. */
+export function createCache(overrides: Partial<CacheInputs> = {}): CacheInputs {
+  return {
+    mode: "auto",
+    name: "default",
+    unpack: false,
+    images: [],
+    limit: 5_000_000_000,
+    onFailure: false,
+    failOnMiss: false,
+    lookupOnly: false,
+    saveSeconds: 600,
+    cacheMounts: false,
+    cacheVolumes: [],
     ...overrides,
   };
 }
