@@ -16,6 +16,8 @@ test.each([
   [{ ratio: 1.05 }, false],
   [{ difference: 12 }, true],
   [{ difference: 5 }, false],
+  [{ value: 56 }, true],
+  [{ value: 55 }, false],
 ])("the aim %p is reached: %p", (aim, reached) => {
   expect(reaches(result("run", aim))).toBe(reached);
 });
@@ -53,4 +55,13 @@ test("results are tables, one for each two sides, below what they depend on", ()
   ]);
   expect(new Set(first.split("\n").map((line) => line.length)).size).toBe(1);
   expect(second).toMatch(/^\| case \| pairs \| none, ms /);
+});
+
+test("what is measured in another unit has tables of its own", () => {
+  const time = result("save", { value: 300 });
+  const size = { ...time, case: { ...time.case, unit: "MB" as const, aim: { value: 40 } } };
+  expect(JSON.parse(renderJson("cache", size))).toMatchObject({ unit: "MB", median: 55.556 });
+  const [, times = "", sizes = ""] = renderTables([], [time, size]).split("\n\n");
+  expect(times).toMatch(/ native, ms .* difference, ms .*\n.*\n.* at most 300 ms \| yes /);
+  expect(sizes).toMatch(/ native, MB .* difference, MB .*\n.*\n.* at most 40 MB +\| no /);
 });

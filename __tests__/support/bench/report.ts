@@ -1,15 +1,18 @@
 import type { Comparison, Summary } from "./statistics.ts";
-import type { Aim, Case } from "./suite.ts";
+import type { Aim, Case, Unit } from "./suite.ts";
 
-/** A measured case; times in milliseconds. */
+/** A measured case; values in its unit. */
 export interface Result extends Comparison {
-  case: Pick<Case, "name" | "subject" | "peer" | "aim">;
+  case: Pick<Case, "name" | "subject" | "peer" | "aim" | "unit">;
 }
 
+const unitOf = ({ case: { unit = "ms" } }: Result): Unit => unit;
+
 /** True when the result is what the case aims at; undefined where it aims at nothing. */
-export function reaches({ case: { aim }, ratio, difference }: Result): boolean | undefined {
+export function reaches({ case: { aim }, subject, ratio, difference }: Result): boolean | undefined {
   if (aim === undefined) return undefined;
-  return "ratio" in aim ? ratio <= aim.ratio : difference <= aim.difference;
+  if ("ratio" in aim) return ratio <= aim.ratio;
+  return "value" in aim ? subject.median <= aim.value : difference <= aim.difference;
 }
 
 /**
@@ -21,14 +24,14 @@ export function renderJson(suite: string, result: Result): string {
   const { n, ratio, difference } = result;
   return JSON.stringify({
     ...{ suite, case: name, subject, peer, n },
-    ...{ ...rounded(result.subject), unit: "ms", ratio: round(ratio) },
+    ...{ ...rounded(result.subject), unit: unitOf(result), ratio: round(ratio) },
     ...{ peerMedian: round(result.peer.median), difference: round(difference) },
   });
 }
 
-/** Results as Markdown, below what they depend on: a table for each two sides. */
+/** Results as Markdown, below what they depend on: a table for each two sides and unit. */
 export function renderTables(facts: readonly string[], results: readonly Result[]): string {
-  const sides = ({ case: { subject, peer } }: Result) => `${subject} and ${peer}`;
+  const sides = (result: Result) => `${result.case.subject} and ${result.case.peer} in ${unitOf(result)}`;
   const tables = [...new Set(results.map(sides))].map((both) =>
     table(results.filter((result) => sides(result) === both)),
   );
@@ -36,9 +39,9 @@ export function renderTables(facts: readonly string[], results: readonly Result[
 }
 
 function table(results: readonly Result[]): string {
-  const { peer = "", subject = "" } = results[0]?.case ?? {};
-  const times = [`${peer}, ms`, `${subject}, ms`];
-  const header = ["case", "pairs", ...times, "ratio", "difference, ms", "aim", "reached"];
+  const { peer = "", subject = "", unit = "ms" } = results[0]?.case ?? {};
+  const values = [`${peer}, ${unit}`, `${subject}, ${unit}`];
+  const header = ["case", "pairs", ...values, "ratio", `difference, ${unit}`, "aim", "reached"];
   const rows = [header, ...results.map(cells)];
   const widths = header.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   rows.splice(
@@ -60,7 +63,7 @@ function cells(result: Result): string[] {
     range(result.subject),
     result.ratio.toFixed(3),
     signed(result.difference),
-    aimed(result.case.aim),
+    aimed(result.case.aim, unitOf(result)),
     reached === undefined ? "" : reached ? "yes" : "no",
   ];
 }
@@ -68,13 +71,14 @@ function cells(result: Result): string[] {
 /** Such as "52.1 (48.0 to 60.3)": the median, and what lies between the fastest and the slowest. */
 const range = ({ median, min, max }: Summary) => `${short(median)} (${short(min)} to ${short(max)})`;
 
-const short = (milliseconds: number) => milliseconds.toFixed(milliseconds < 1000 ? 1 : 0);
+const short = (value: number) => value.toFixed(Math.abs(value) < 1000 ? 1 : 0);
 
-const signed = (milliseconds: number) => `${milliseconds < 0 ? "" : "+"}${short(milliseconds)}`;
+const signed = (value: number) => `${value < 0 ? "" : "+"}${short(value)}`;
 
-function aimed(aim: Aim | undefined): string {
+function aimed(aim: Aim | undefined, unit: Unit): string {
   if (aim === undefined) return "";
-  return "ratio" in aim ? `at most ${aim.ratio}` : `at most +${aim.difference} ms`;
+  if ("ratio" in aim) return `at most ${aim.ratio}`;
+  return "value" in aim ? `at most ${aim.value} ${unit}` : `at most +${aim.difference} ${unit}`;
 }
 
 const round = (value: number) => Number(value.toFixed(3));

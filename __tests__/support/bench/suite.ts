@@ -1,7 +1,12 @@
 import type { Pair } from "./statistics.ts";
 
-/** What a case should reach: a ratio of medians, or a median difference in milliseconds, of at most this. */
-export type Aim = { ratio: number } | { difference: number };
+/**
+ * What a case should reach: a ratio of medians, or a median difference, or a median of the subject's own, of at most
+ * this. The last two are in the case's unit.
+ */
+export type Aim = { ratio: number } | { difference: number } | { value: number };
+
+export type Unit = "ms" | "MB";
 
 /** One thing that is measured on both sides. */
 export interface Case {
@@ -13,7 +18,13 @@ export interface Case {
   pairs: number;
   warmUps: number;
   aim?: Aim;
-  /** The milliseconds that one run takes, without what it needs before and after. @throws {Error} when it fails */
+  /** Default: ms. A megabyte has 1,000,000 bytes. */
+  unit?: Unit;
+  /**
+   * The milliseconds that one run takes, without what it needs before and after, or what else is measured.
+   *
+   * @throws {Error} when it fails
+   */
   run(side: keyof Pair): Promise<number>;
 }
 
