@@ -67,6 +67,7 @@ export async function startEnvironmentMachine({
     { source: rootfs, target: OTHER_ROOTFS },
   ];
   for (const other of beside) mounts.push({ source: await fhsRoot(other), target: `/srv/${other}` });
+  mounts.push(...(options.mounts ?? []));
   const registry: Registry = await startRegistry({ directory: await imageRegistryData(), readOnly: true });
   const image = await debianRoot({ name: "runner", packages: RUNNER_PACKAGES });
   const start = () =>
