@@ -59,6 +59,9 @@ exec nsenter --target ${child.pid} --user --mount --preserve-credentials --wd="$
   return {
     environment: { script, rootfs: "/", graphRoot, driver: "overlay", directory, podman: "/bin/false" },
     close: async () => {
+      // squashfuse ends with its mount, and would keep the namespaces otherwise.
+      const unmount = 'for path in /.segments/*; do [ ! -d "$path" ] || umount --quiet "$path" || :; done';
+      await once(spawn("sh", [script, "exec", "sh", "-c", unmount], { stdio: "ignore" }), "exit");
       child.kill("SIGKILL");
       await ended;
     },
