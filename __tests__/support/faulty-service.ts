@@ -74,8 +74,12 @@ export function breaks(kind: RequestRecord["kind"], fault: Fault, key?: string):
     request.kind === kind && (key === undefined || request.key === key) ? fault : undefined;
 }
 
-/** Warnings and errors as people see them, annotations of the run. */
-export const complaints = () => log.split("\n").filter((line) => /^::(warning|error)/.test(line));
+/**
+ * Warnings and errors as people see them, annotations of the run. Not those of a call that a test before has not waited
+ * for, whose service is gone.
+ */
+export const complaints = () =>
+  log.split("\n").filter((line) => /^::(warning|error)(?!.*ECONNREFUSED)/.test(line));
 export const tried = (kind: RequestRecord["kind"]) =>
   service.requests.filter((request) => request.kind === kind);
 
