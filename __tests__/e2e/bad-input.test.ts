@@ -64,7 +64,7 @@ describe("bad input fails the step with one line, and leaves nothing", () => {
       "github:a b",
       "Invalid flake 'github:a b'. Expected a flake reference such as github:es-nix/podman-rootless or path:./nix.",
     ],
-    ["cache", "maybe", "Invalid cache 'maybe'. Expected true or false."],
+    ["cache", "maybe", "Invalid cache 'maybe'. Expected auto, true, read-only or false."],
   ])("%s: %s", async (name, value, message) => {
     expect(complaint(await job({ [name]: value }))).toBe(message);
     expect(await leftovers()).toBe("");

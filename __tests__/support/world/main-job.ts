@@ -93,7 +93,7 @@ stat --format '%U %n' made.txt`,
       id: "port",
       name: "Answer over HTTP from a published port",
       run: `${podman} run --detach --name web --publish 127.0.0.1:${port}:8080 --volume "$PWD":/www:ro ${images.web} httpd -f -p 8080 -h /www
-curl --silent --fail --retry 20 --retry-delay 1 --retry-connrefused http://127.0.0.1:${port}/hello.txt
+curl --silent --fail --retry 20 --retry-delay 1 --retry-all-errors http://127.0.0.1:${port}/hello.txt
 ${podman} rm --force --time 0 web`,
     },
     { id: "images", name: "List images", run: `${podman} images` },
