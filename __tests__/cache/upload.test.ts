@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { restoreCache } from "@actions/cache";
 import { expect, jest, test } from "@jest/globals";
-import { transitDirectory } from "../../src/cache/restore.ts";
-import { clearTransit, upload } from "../../src/cache/upload.ts";
+import { clearTransit, transitDirectory } from "../../src/cache/restore.ts";
+import { upload } from "../../src/cache/upload.ts";
 import { useCacheDesk } from "../support/cache-desk.ts";
 import { write } from "../support/stores.ts";
 

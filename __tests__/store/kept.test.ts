@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -7,7 +7,6 @@ import {
   keepContents,
   keptContents,
   keptSegments,
-  move,
   readKept,
   segmentsDirectory,
 } from "../../src/store/kept.ts";
@@ -64,27 +63,4 @@ test("what a segment holds is kept beside it, and not known after a reset", asyn
   rmSync(segmentsDirectory(root), { recursive: true });
   expect(await keptContents(root, "aaaaaaaaaaaa")).toBeUndefined();
   expect(await readKept(root)).toBeUndefined();
-});
-
-test("a file is moved, over one that is there", async () => {
-  writeFileSync(join(root, "from"), "new");
-  writeFileSync(join(root, "to"), "old");
-  await move(join(root, "from"), join(root, "to"));
-  expect(readFileSync(join(root, "to"), "utf8")).toBe("new");
-  expect(existsSync(join(root, "from"))).toBe(false);
-  await expect(move(join(root, "from"), join(root, "to"))).rejects.toThrow("ENOENT");
-  expect(readFileSync(join(root, "to"), "utf8")).toBe("new");
-});
-
-test("a file is moved to another file system", async () => {
-  // A tmpfs of its own on every Linux; where the temporary directory is one too, this is the test above.
-  const shared = mkdtempSync("/dev/shm/kept-");
-  try {
-    writeFileSync(join(shared, "from"), "new");
-    await move(join(shared, "from"), join(root, "to"));
-    expect(readFileSync(join(root, "to"), "utf8")).toBe("new");
-    expect(existsSync(join(shared, "from"))).toBe(false);
-  } finally {
-    rmSync(shared, { recursive: true });
-  }
 });

@@ -1,4 +1,5 @@
 import type { StorageDriver } from "../inputs.ts";
+import { isAtLeast } from "../version.ts";
 
 /** What a podman can do with a cached store. */
 export type Ability = { can: "mount" | "unpack"; why?: string } | { can: "nothing"; why: string };
@@ -12,8 +13,7 @@ export function cacheAbility(podmanVersion: string, driver: StorageDriver): Abil
       can: "nothing",
       why: "the vfs driver keeps a whole copy for each layer; use fuse-overlayfs or overlay",
     };
-  const [major = 0, minor = 0] = podmanVersion.split(".").map(Number);
-  if (major < 5 || (major === 5 && minor < 3)) {
+  if (!isAtLeast(podmanVersion, 5, 3)) {
     return { can: "unpack", why: `podman ${podmanVersion} cannot build on read-only image stores` };
   }
   return { can: "mount" };

@@ -1,4 +1,5 @@
 import type { System } from "../nix/releases.ts";
+import { majorMinor } from "../version.ts";
 
 export interface Scope {
   system: System;
@@ -18,7 +19,7 @@ const schema = "v1";
  * metadata may differ.
  */
 export function keyPrefix({ system, podmanVersion, driver, name }: Scope): string {
-  const version = podmanVersion.split(".").slice(0, 2).join(".");
+  const version = majorMinor(podmanVersion);
   // A name cannot have a "+", so no name's prefix begins another's.
   return `podman-rootless-store-${schema}-${system}-podman${version}-${driver}-${name}+`;
 }

@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { restoreCache } from "@actions/cache";
 import { within } from "../deadline.ts";
 import { messageOf } from "../log.ts";
 
 /** The library asks five times, over half a minute; of a service that is silent it waits a quarter of an hour. */
-export const answerSeconds = 45;
+const answerSeconds = 45;
 
 /** What came of a call of @actions/cache. */
 export interface Answer<T> {
@@ -31,6 +32,21 @@ export async function ask<T>(seconds: number, what: string, call: () => Promise<
     return { result: undefined, fault: `${messageOf(error)}${last === undefined ? "" : ` (${last})`}` };
   }
 }
+
+/**
+ * Asks which key the cache has.
+ *
+ * @param path the entries' own
+ * @param key exact, or the beginning of the newest one's where it is among `prefixes` too
+ */
+export const lookUp = (
+  path: string,
+  key: string,
+  prefixes: string[] = [],
+): Promise<Answer<string | undefined>> =>
+  ask(answerSeconds, "The cache service's answer", () =>
+    restoreCache([path], key, prefixes, { lookupOnly: true }),
+  );
 
 interface Complaint {
   text: string;

@@ -2,11 +2,11 @@ import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
 import { info, warning } from "@actions/core";
+import { move } from "../files.ts";
 import { formatBytes, messageOf } from "../log.ts";
-import { move } from "../store/kept.ts";
 import type { Segment } from "../store/segment.ts";
 import { chainKey, parseChain } from "./key.ts";
-import { answerSeconds, ask } from "./library.ts";
+import { ask, lookUp } from "./library.ts";
 
 /** How long a segment may take to come. */
 const downloadSeconds = 900;
@@ -20,6 +20,10 @@ const stallSeconds = 120;
  * @param temporary RUNNER_TEMP
  */
 export const transitDirectory = (temporary: string): string => join(temporary, "podman-rootless-segments");
+
+/** @param temporary RUNNER_TEMP */
+export const clearTransit = (temporary: string): Promise<void> =>
+  rm(transitDirectory(temporary), { recursive: true, force: true });
 
 /** What a chain is of. */
 export interface Kind {
@@ -47,9 +51,7 @@ export async function findChain(
     warning(`No cache service here: ${starts} empty, and nothing is saved`);
     return { chain: [], cut: false };
   }
-  const { result: key, fault } = await ask(answerSeconds, "The cache service's answer", () =>
-    restoreCache([transitDirectory(temporary)], prefix, [prefix], { lookupOnly: true }),
-  );
+  const { result: key, fault } = await lookUp(transitDirectory(temporary), prefix, [prefix]);
   if (fault !== undefined) {
     warning(`The cache service does not say what it has: ${fault}; ${starts} empty`);
     return { chain: [], cut: false };
@@ -90,7 +92,7 @@ export async function fetchChain(
     ),
   );
   // What broke off half-way.
-  await rm(transitDirectory(temporary), { recursive: true, force: true });
+  await clearTransit(temporary);
   const missing = fetched.findIndex((segment) => typeof segment === "string");
   if (missing !== -1) {
     warning(`Segment ${chain[missing]} ${fetched[missing]}; ${starts} with what is below it`);

@@ -1,8 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
-import { restoreCache, saveCache } from "@actions/cache";
+import { mkdir } from "node:fs/promises";
+import { saveCache } from "@actions/cache";
 import { info } from "@actions/core";
-import { answerSeconds, ask, notReserved } from "./library.ts";
-import { transitDirectory } from "./restore.ts";
+import { ask, lookUp, notReserved } from "./library.ts";
+import { clearTransit, transitDirectory } from "./restore.ts";
 
 /** The step's own limit, cache-save-timeout, is the one that counts. */
 const uploadSeconds = 24 * 60 * 60;
@@ -21,9 +21,7 @@ export async function upload(
   pack: (directory: string) => Promise<void>,
 ): Promise<boolean> {
   const transit = transitDirectory(temporary);
-  const there = await ask(answerSeconds, "The cache service's answer", () =>
-    restoreCache([transit], key, [], { lookupOnly: true }),
-  );
+  const there = await lookUp(transit, key);
   if (there.fault !== undefined) throw new Error(there.fault);
   if (there.result === key) {
     info(`The cache has ${key} already: nothing to save`);
@@ -50,7 +48,3 @@ export async function upload(
     await clearTransit(temporary);
   }
 }
-
-/** @param temporary RUNNER_TEMP */
-export const clearTransit = (temporary: string): Promise<void> =>
-  rm(transitDirectory(temporary), { recursive: true, force: true });

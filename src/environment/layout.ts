@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { access, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { shortDigest } from "../digest.ts";
 import type { StorageDriver } from "../inputs.ts";
 import { type Environment, enter } from "./environment.ts";
 
@@ -45,8 +45,6 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
   await writeFile(environment.podman, renderPodman(environment), { mode: 0o755 });
   return environment;
 }
-
-const shortDigest = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 12);
 
 /** As enter.sh finds it: the first of these that is the user's own and can be written to, or one below /tmp. */
 async function runtimeDirectory(): Promise<string> {

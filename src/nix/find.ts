@@ -2,6 +2,7 @@ import { access, constants } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { tryRun } from "../exec.ts";
+import { isAtLeast } from "../version.ts";
 
 /** A Nix that can be run. */
 export interface Nix {
@@ -38,10 +39,7 @@ export function parseVersion(line: string): string | undefined {
   return /\s(\d+\.\d+(?:\.\d+)?)\S*\s*$/.exec(line)?.[1];
 }
 
-export function isFlakeCapable(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major > oldest[0] || (major === oldest[0] && minor >= oldest[1]);
-}
+export const isFlakeCapable = (version: string): boolean => isAtLeast(version, ...oldest);
 
 async function isExecutable(path: string): Promise<boolean> {
   try {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Segment } from "./segment.ts";
 import type { Store } from "./store.ts";
@@ -66,17 +66,4 @@ export async function keepContents(graphRoot: string, digest: string, contents: 
 export async function keptContents(graphRoot: string, digest: string): Promise<Contents | undefined> {
   const text = await readFile(contentsOf(graphRoot, digest), "utf8").catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as Contents);
-}
-
-/** Moves a file, to another file system if need be. */
-export async function move(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    // Under another name until it is whole.
-    await copyFile(from, `${to}.part`);
-    await rename(`${to}.part`, to);
-    await rm(from);
-  }
 }

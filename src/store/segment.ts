@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { shortDigest } from "../digest.ts";
 import { type Environment, inside, tryInside } from "../environment/environment.ts";
 import { mount, mountpointOf, unmount } from "./mount.ts";
 import type { Source } from "./source.ts";
@@ -26,7 +26,7 @@ export function storeDigest({ layers, images }: Store, salt = ""): string {
     ...images.map((image) => `image ${image.id} ${tags(image)}`),
   ];
   const text = [...lines.sort(), ...(salt === "" ? [] : [`salt ${salt}`])].join("\n");
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return shortDigest(text);
 }
 
 /**

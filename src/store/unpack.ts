@@ -1,8 +1,8 @@
-import { rename, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { info, warning } from "@actions/core";
 import { type Environment, tryInside } from "../environment/environment.ts";
-import { formatBytes, messageOf } from "../log.ts";
+import { refuseWithoutSpace, replaceFile } from "../files.ts";
+import { messageOf } from "../log.ts";
 import type { Segment } from "./segment.ts";
 import { unpackedBytes, unpackSquashfs } from "./squashfs.ts";
 import { metadata, type Store } from "./store.ts";
@@ -18,10 +18,7 @@ export async function tryUnpack(environment: Environment, segment: Segment, stor
   const { graphRoot } = environment;
   const { digest, file } = segment;
   try {
-    const needed = await unpackedBytes(environment, file);
-    const { bavail, bsize } = await statfs(graphRoot);
-    if (needed > bavail * bsize)
-      throw new Error(`it needs ${formatBytes(needed)}, and ${formatBytes(bavail * bsize)} are free`);
+    await refuseWithoutSpace(await unpackedBytes(environment, file), graphRoot);
     await unpackSquashfs(environment, file, graphRoot, [metadata.layers, metadata.images]);
     info(`Segment ${digest} is unpacked`);
     return true;
@@ -40,8 +37,6 @@ export async function writeMetadata(graphRoot: string, { layers, images }: Store
     // Last: an image in the list has its layers there.
     [metadata.images, images],
   ] as const) {
-    const file = join(graphRoot, path);
-    await writeFile(`${file}.new`, JSON.stringify(list), { mode: 0o600 });
-    await rename(`${file}.new`, file);
+    await replaceFile(join(graphRoot, path), JSON.stringify(list));
   }
 }

@@ -1,6 +1,6 @@
 import { info, warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
-import { clearTransit } from "../cache/upload.ts";
+import { clearTransit } from "../cache/restore.ts";
 import { within } from "../deadline.ts";
 import type { Environment } from "../environment/environment.ts";
 import type { CacheInputs } from "../inputs.ts";

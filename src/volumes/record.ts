@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile } from "../files.ts";
 import type { Listing } from "./listing.ts";
 
 /** How a tree was when it was brought back or saved last. */
@@ -30,6 +31,5 @@ export async function readRecord(graphRoot: string, name: string): Promise<Cache
 export async function writeRecord(graphRoot: string, name: string, state: CachedState): Promise<void> {
   const file = fileOf(graphRoot, name);
   await mkdir(join(graphRoot, "cached-volumes"), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, JSON.stringify({ ...state, listing: [...state.listing] }), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await replaceFile(file, JSON.stringify({ ...state, listing: [...state.listing] }));
 }

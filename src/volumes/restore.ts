@@ -1,9 +1,10 @@
-import { mkdtemp, rm, stat, statfs } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { fetchChain, findChain } from "../cache/restore.ts";
 import { type Environment, inside, tryInside } from "../environment/environment.ts";
+import { refuseWithoutSpace } from "../files.ts";
 import { formatBytes, messageOf } from "../log.ts";
 import { bytesOf, isEmpty, list } from "./listing.ts";
 import { readRecord, writeRecord } from "./record.ts";
@@ -94,7 +95,7 @@ async function unpackAll(
   await inside(environment, "mkdir", ["--mode=700", beside]);
   try {
     for (const file of files) {
-      await refuseTooLarge(file, root);
+      await refuseWithoutSpace((await stat(file)).size, dirname(root));
       await unpack(environment, file, beside, directory);
     }
     // Over an empty directory; one that has been filled meanwhile is not replaced.
@@ -103,12 +104,4 @@ async function unpackAll(
     await tryInside(environment, "rm", ["-rf", beside]);
     throw error;
   }
-}
-
-/** @throws {Error} where a segment's files do not fit */
-async function refuseTooLarge(file: string, root: string): Promise<void> {
-  const needed = (await stat(file)).size;
-  const { bavail, bsize } = await statfs(dirname(root));
-  if (needed > bavail * bsize)
-    throw new Error(`it needs ${formatBytes(needed)}, and ${formatBytes(bavail * bsize)} are free`);
 }

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { chainKey } from "../cache/key.ts";
 import { upload } from "../cache/upload.ts";
+import { shortDigest } from "../digest.ts";
 import type { Environment } from "../environment/environment.ts";
 import { formatBytes, messageOf } from "../log.ts";
 import { bytesOf, type Difference, difference, isEmpty, type Listing, list } from "./listing.ts";
@@ -110,5 +110,5 @@ async function saveGround(
 function digestOf({ packed, removed }: Difference, now: Listing, salt: string): string {
   const states = packed.map((path) => [path, now.get(path)?.type, now.get(path)?.state]);
   const text = JSON.stringify([salt, removed, states]);
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return shortDigest(text);
 }

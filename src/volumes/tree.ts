@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Kind } from "../cache/restore.ts";
+import { shortDigest } from "../digest.ts";
 import { type Environment, inside, tryInside } from "../environment/environment.ts";
 import type { System } from "../nix/releases.ts";
+import { isAtLeast, majorMinor } from "../version.ts";
 import { readLabels } from "./segment.ts";
 
 /** Files that podman keeps outside of its images, and that are cached as a chain of their own. */
@@ -35,7 +36,7 @@ export interface TreeRequest {
 const schema = "v1";
 
 export function treesOf({ cacheMounts, cacheVolumes, name, system, podmanVersion }: TreeRequest): Tree[] {
-  const version = podmanVersion.split(".").slice(0, 2).join(".");
+  const version = majorMinor(podmanVersion);
   // buildah has laid them out anew more than once: podman 4.3, 5.4 and 5.8 each do it in a way of their own.
   const mounts = {
     prefix: `podman-rootless-mounts-${schema}-${system}-podman${version}-${name}+`,
@@ -56,8 +57,7 @@ export const titleOf = ({ volume }: Tree): string =>
 export const kindOf = (tree: Tree): Kind => ({ suffix: ".tar", starts: `the ${titleOf(tree)} start` });
 
 /** For names of files: a volume's name may differ from another's in case only, or be "mounts". */
-export const fileNameOf = ({ prefix }: Tree): string =>
-  createHash("sha256").update(prefix).digest("hex").slice(0, 12);
+export const fileNameOf = ({ prefix }: Tree): string => shortDigest(prefix);
 
 /**
  * Finds a tree's directory.
@@ -100,7 +100,6 @@ async function mountsDirectory(environment: Environment): Promise<string> {
   const info = (await inside(environment, "podman", ["info", "--format", format])).trim();
   const [version = ""] = info.split(" ").slice(-1);
   const temporary = info.slice(0, -version.length - 1);
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const own = major > 4 || (major === 4 && minor >= 4) ? `-${process.getuid?.() ?? 0}` : "";
+  const own = isAtLeast(version, 4, 4) ? `-${process.getuid?.() ?? 0}` : "";
   return join(temporary, `buildah-cache${own}`);
 }

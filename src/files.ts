@@ -1,0 +1,31 @@
+import { copyFile, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { formatBytes } from "./log.ts";
+
+/** Writes a file that only the user may read: all of it is there, or what was there before. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+/** Moves a file, to another file system if need be. */
+export async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    // Under another name until it is whole.
+    await copyFile(from, `${to}.part`);
+    await rename(`${to}.part`, to);
+    await rm(from);
+  }
+}
+
+/**
+ * @param needed bytes to be written below the directory
+ * @throws {Error} where that much is not free
+ */
+export async function refuseWithoutSpace(needed: number, directory: string): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (needed > bavail * bsize)
+    throw new Error(`it needs ${formatBytes(needed)}, and ${formatBytes(bavail * bsize)} are free`);
+}
