@@ -27,10 +27,9 @@ beforeEach(() => {
 
 const calls = () => readFileSync(join(desk.directory, "calls"), "utf8").trim().split("\n");
 const end = (settings: Partial<CacheInputs> = {}) => {
-  const store = { prefix, chain: [], cut: false };
-  const cache = { store, settings: createCache(settings), named: [] };
+  const cache = { prefix, chain: [], cut: false };
   const place = { action: "/x", workspace: "/x", temporary: desk.temporary, run: "1.1.job" };
-  return post({ started: true, environment, cache }, place);
+  return post({ started: true, environment, settings: createCache(settings), cache }, place);
 };
 
 test.each([

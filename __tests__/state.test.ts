@@ -36,18 +36,20 @@ test("before anything is remembered the action has not started", () => {
 test("what main remembers, part by part, is what post loads", () => {
   const place = { script: "/x/enter.sh", rootfs: "/nix/store/a", graphRoot: "/ü 'b'" };
   const rest = { driver: "vfs", directory: "/run/x", podman: "/x/bin/podman" } as const;
-  const store = { prefix: "p-", chain: ["0123456789ab"], cut: false };
-  const cache = { store, settings: createCache({ images: ["a/*"] }), named: ["i1"] };
+  const cache = { prefix: "p-", chain: ["0123456789ab"], cut: false };
+  const settings = createCache({ images: ["a/*"] });
   remember({ started: true });
   handOver();
   expect(loadState()).toEqual({ started: true });
 
-  remember({ environment: { ...place, ...rest } });
-  remember({ cache });
+  remember({ environment: { ...place, ...rest }, settings });
+  remember({ cache, named: ["i1"] });
   handOver();
   expect(loadState()).toEqual({
     started: true,
     environment: { ...place, ...rest },
+    settings,
     cache,
+    named: ["i1"],
   });
 });

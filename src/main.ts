@@ -31,7 +31,7 @@ export async function main(place: Place): Promise<void> {
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
   if (!shared) {
-    remember({ environment });
+    remember({ environment, settings: inputs.cache });
     await forget(environment);
   }
   await stage("Environment", () => command(environment, "start"));
@@ -39,16 +39,14 @@ export async function main(place: Place): Promise<void> {
   const cache = shared
     ? noCache
     : await stage("Cache", () => provideStore(environment, inputs.cache, podmanVersion, place.temporary));
-  const saved = cache.store && { store: cache.store, settings: inputs.cache };
-  if (saved !== undefined) remember({ cache: { ...saved, named: [] } });
+  if (cache.store !== undefined) remember({ cache: cache.store });
   if (!shared && wantsVolumes(inputs.cache)) {
     const provide = () => provideVolumes(environment, inputs.cache, podmanVersion, place.temporary);
-    const trees = await stage("Volumes", provide);
-    if (trees.length > 0) remember({ volumes: { trees, settings: inputs.cache } });
+    remember({ volumes: await stage("Volumes", provide) });
   }
   if (inputs.images.length > 0) {
-    const named = await stage("Images", () => provideImages(environment, inputs.images, inputs.pull));
-    if (saved !== undefined) remember({ cache: { ...saved, named } });
+    const provide = () => provideImages(environment, inputs.images, inputs.pull);
+    remember({ named: await stage("Images", provide) });
   }
   // After the cache: a running podman does not learn of new image stores.
   const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";

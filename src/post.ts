@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { getInput, info, warning } from "@actions/core";
-import { saveStore } from "./cache/save.ts";
-import { clearTransit } from "./cache/upload.ts";
+import type { CachedStore } from "./cache/bring-back.ts";
+import { clearTransit } from "./cache/restore.ts";
+import { type SaveSettings, saveStore } from "./cache/save.ts";
 import { within } from "./deadline.ts";
 import { command, type Environment } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
@@ -12,7 +13,8 @@ import type { State } from "./state.ts";
 import { saveVolumes } from "./volumes/job.ts";
 
 /** Ends the API service, saves what is new in the image store and in volumes, and ends the environment. */
-export async function post({ environment, cache, volumes, service }: State, place: Place): Promise<void> {
+export async function post(state: State, place: Place): Promise<void> {
+  const { environment, settings, cache, volumes = [], service } = state;
   if (service !== undefined) {
     // First of all: it would start again an environment that has ended.
     await stage("Service", () => stopService(service)).catch((error: unknown) =>
@@ -20,30 +22,41 @@ export async function post({ environment, cache, volumes, service }: State, plac
     );
   }
   if (environment === undefined) return;
-  const begun = performance.now();
-  const settings = cache?.settings ?? volumes?.settings;
-  const saves = settings !== undefined && maySave(settings);
-  if (saves && cache !== undefined) {
-    await stage("Save", () => save(environment, cache, place)).catch((error: unknown) =>
-      warning(`The image store is not saved: ${messageOf(error)}`),
-    );
-  }
-  // After the store, with the rest of its time: both go through one directory.
-  if (saves && volumes !== undefined) {
-    const left = settings.saveSeconds - (performance.now() - begun) / 1000;
-    await stage("Save volumes", () => saveVolumes(environment, volumes.trees, settings, place, left));
+  if (settings !== undefined && (cache !== undefined || volumes.length > 0) && maySave(settings)) {
+    await save(environment, settings, state, place);
   }
   await stage("Stop", () => command(environment, "stop"));
   await rm(environment.directory, { recursive: true, force: true });
 }
 
-/** A save that takes too long is given up: what is uploaded of it by then is no entry, and the service forgets it. */
+/** Saves what is new; both parts together take no longer than one may. */
 async function save(
   environment: Environment,
-  { store, settings, named }: NonNullable<State["cache"]>,
+  settings: CacheInputs,
+  { cache, named = [], volumes = [] }: State,
+  place: Place,
+): Promise<void> {
+  const begun = performance.now();
+  if (cache !== undefined) {
+    await stage("Save", () => saveInTime(environment, cache, { ...settings, named }, place)).catch(
+      (error: unknown) => warning(`The image store is not saved: ${messageOf(error)}`),
+    );
+  }
+  if (volumes.length > 0) {
+    // After the store, with the rest of its time: both go through one directory.
+    const left = settings.saveSeconds - (performance.now() - begun) / 1000;
+    await stage("Save volumes", () => saveVolumes(environment, volumes, settings, place, left));
+  }
+}
+
+/** A save that takes too long is given up: what is uploaded of it by then is no entry, and the service forgets it. */
+async function saveInTime(
+  environment: Environment,
+  cache: CachedStore,
+  settings: SaveSettings,
   { temporary, run }: Place,
 ): Promise<void> {
-  const saving = saveStore(environment, store, { ...settings, named }, temporary, run);
+  const saving = saveStore(environment, cache, settings, temporary, run);
   await within(settings.saveSeconds, "Saving", saving).finally(() => clearTransit(temporary));
 }
 

@@ -10,10 +10,14 @@ export interface State {
   /** Set as soon as main has begun, by which the bundle knows that it runs as post. */
   started: boolean;
   environment?: Environment;
+  /** How to save what follows. */
+  settings?: CacheInputs;
   /** Absent when the cache is off or this podman cannot use it. */
-  cache?: { store: CachedStore; settings: CacheInputs; named: string[] };
+  cache?: CachedStore;
+  /** Ids of the images that the step named. */
+  named?: string[];
   /** Absent when no cache mounts or volumes are to be saved. */
-  volumes?: { trees: CachedTree[]; settings: CacheInputs };
+  volumes?: CachedTree[];
   /** Absent when the input `socket` is false, and when an earlier step's service runs already. */
   service?: Service;
 }

@@ -104,7 +104,8 @@ export async function postUnchanged(desk: Desk, stored: Stored): Promise<Saved> 
   const state: State = {
     started: true,
     environment,
-    cache: { store, settings: loadWith({ "github-token": "" }).cache, named: [] },
+    settings: loadWith({ "github-token": "" }).cache,
+    cache: store,
   };
   const [milliseconds = 0] = await timed(desk, `node ${BUNDLE} >post.log`, ":", {
     STATE_state: JSON.stringify(state),
