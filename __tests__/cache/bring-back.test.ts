@@ -1,31 +1,27 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveCache } from "@actions/cache";
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import { bringBack } from "../../src/cache/bring-back.ts";
 import { chainKey } from "../../src/cache/key.ts";
 import { transitDirectory } from "../../src/cache/restore.ts";
 import type { Environment } from "../../src/environment/environment.ts";
 import { keep, keptContents, readKept } from "../../src/store/kept.ts";
 import { joined, readStore, type Store } from "../../src/store/store.ts";
-import { type CacheService, startCacheService } from "../support/cache-service/index.ts";
+import type { CacheService } from "../support/cache-service/index.ts";
+import { useJobDesk } from "../support/job-desk.ts";
 import { storeOf, write, writeSegment } from "../support/stores.ts";
 
-const variables = { ...process.env };
+const desk = useJobDesk();
 const prefix = "podman-rootless-store-v1-x86_64-linux-podman5.8-overlay-default+";
 const [a, b, c] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"] as const;
 let directory: string;
 let temporary: string;
 let environment: Environment;
 let service: CacheService;
-let log: string;
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "bring-back-"));
-  temporary = join(directory, "temp");
-  mkdirSync(temporary);
-  mkdirSync(join(directory, "work"));
+  ({ directory, temporary, service } = desk);
   // Stands in for enter.sh: runs programs of this machine, but mounts nothing, and refuses to mount what is listed
   // in the file "refused". No process has the holder's number, so the kernel's mount is refused always.
   const script = join(directory, "enter.sh");
@@ -44,25 +40,8 @@ esac\n`,
   writeFileSync(join(directory, "holder"), "0 1 boot\n");
   const graphRoot = join(directory, "storage");
   environment = { script, rootfs: "/", graphRoot, driver: "overlay", directory, podman: "/bin/false" };
-  service = await startCacheService({ directory: join(directory, "service") });
-  delete process.env.GITHUB_SERVER_URL;
-  delete process.env.ACTIONS_CACHE_MODE;
-  const place = { RUNNER_TEMP: temporary, GITHUB_WORKSPACE: join(directory, "work") };
-  Object.assign(process.env, service.environment(), place);
-  log = "";
-  jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    log += chunk;
-    return true;
-  });
   for (const chain of [[a], [a, b], [a, b, c]]) await saveLast(chain);
   service.requests.length = 0;
-});
-
-afterEach(async () => {
-  jest.restoreAllMocks();
-  process.env = { ...variables };
-  await service.close();
-  rmSync(directory, { recursive: true });
 });
 
 /** Saves the last segment of a chain. */
@@ -122,7 +101,7 @@ test("a segment that cannot be mounted is unpacked, on top of those that are", a
   expect(listed()).toBe(lines(a, c));
   expect(await readKept(environment.graphRoot)).toEqual({ prefix, chain: [a, b, c], unpacked: [b] });
   expect(await readStore(environment.graphRoot)).toEqual(storeOf(b, a));
-  expect(log).toContain(`::warning::Segment ${b} cannot be mounted`);
+  expect(desk.log).toContain(`::warning::Segment ${b} cannot be mounted`);
 });
 
 test("images that stand on a layer which nobody has are left out, the rest stays", async () => {
@@ -141,7 +120,7 @@ test("images that stand on a layer which nobody has are left out, the rest stays
   expect(listed()).toBe(lines(a));
   expect((await readStore(environment.graphRoot)).images).toEqual(whole.images);
   for (const id of ["hole", "lost"])
-    expect(log).toContain(`::warning::Image ${id} is left out: a layer that it stands on is missing\n`);
+    expect(desk.log).toContain(`::warning::Image ${id} is left out: a layer that it stands on is missing\n`);
 });
 
 test.each<[string, (file: Buffer) => Buffer]>([
@@ -153,14 +132,14 @@ test.each<[string, (file: Buffer) => Buffer]>([
   await saveLast([a, b], undefined, damage);
   expect(await back()).toEqual({ prefix, chain: [a], cut: true });
   expect(listed()).toBe(lines(a));
-  expect(log).toContain(`::warning::Segment ${b} cannot be read: `);
+  expect(desk.log).toContain(`::warning::Segment ${b} cannot be read: `);
 });
 
 test("names of files outside of the store are none of a layer or an image", async () => {
   await service.evict(chainKey(prefix, [a, b]));
   await saveLast([a, b], { layers: [{ id: "../../evil" }], images: [] });
   expect(await back()).toEqual({ prefix, chain: [a], cut: true });
-  expect(log).toContain("an entry has no id of letters and digits");
+  expect(desk.log).toContain("an entry has no id of letters and digits");
 });
 
 test("a segment that was evicted ends the chain below it", async () => {
@@ -173,7 +152,7 @@ test("without a cached store it starts empty", async () => {
   const other = prefix.replace("default", "other");
   const store = await bringBack(environment, other, temporary, false);
   expect(store).toEqual({ prefix: other, chain: [], cut: false });
-  expect(log).toContain("The image store starts empty\n");
+  expect(desk.log).toContain("The image store starts empty\n");
   expect(existsSync(join(directory, "segments"))).toBe(false);
 });
 
@@ -216,7 +195,7 @@ test("a store that was cached by another name gets them too, and is not saved by
   await keep(environment.graphRoot, { prefix: "other+", chain: [a], unpacked: [] });
   expect(await back()).toBeUndefined();
   expect(listed()).toBe(lines(a));
-  expect(log).toContain("It was cached by another name (other+); nothing of this job is saved\n");
+  expect(desk.log).toContain("It was cached by another name (other+); nothing of this job is saved\n");
 });
 
 test("a store of layers alone, as a job that was killed leaves it, stays as it is too", async () => {
@@ -236,11 +215,11 @@ test("what was unpacked, but not listed before a kill, is brought back again", a
 test("a cache service that fails is a warning and an empty store", async () => {
   service.fault = ({ kind }) => (kind === "lookup" ? { status: 403 } : undefined);
   expect(await back()).toEqual({ prefix, chain: [], cut: false });
-  expect(log).toContain("::warning::");
+  expect(desk.log).toContain("::warning::");
 });
 
 test("what goes wrong is a warning and an empty store", async () => {
   writeImages("[{");
   expect(await back()).toEqual({ prefix, chain: [], cut: true });
-  expect(log).toMatch(/^::warning::The image store starts empty: /m);
+  expect(desk.log).toMatch(/^::warning::The image store starts empty: /m);
 });

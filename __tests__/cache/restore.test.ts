@@ -1,45 +1,23 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveCache } from "@actions/cache";
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import { chainKey } from "../../src/cache/key.ts";
 import { fetchChain, findChain, transitDirectory } from "../../src/cache/restore.ts";
-import { type CacheService, startCacheService } from "../support/cache-service/index.ts";
+import type { CacheService } from "../support/cache-service/index.ts";
+import { useJobDesk } from "../support/job-desk.ts";
 
-const environment = { ...process.env };
+const desk = useJobDesk();
 const prefix = "podman-rootless-store-v1-x86_64-linux-podman5.8-overlay-default+";
 const [a, b, c] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"] as const;
 let directory: string;
 let temporary: string;
 let segments: string;
 let service: CacheService;
-let log: string;
 
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "restore-"));
-  temporary = join(directory, "temp");
+beforeEach(() => {
+  ({ directory, temporary, service } = desk);
   segments = join(directory, "new", "segments");
-  mkdirSync(temporary);
-  mkdirSync(join(directory, "work"));
-  service = await startCacheService({ directory: join(directory, "service") });
-  delete process.env.GITHUB_SERVER_URL;
-  delete process.env.ACTIONS_CACHE_MODE;
-  process.env.RUNNER_TEMP = temporary;
-  process.env.GITHUB_WORKSPACE = join(directory, "work");
-  Object.assign(process.env, service.environment());
-  log = "";
-  jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    log += chunk;
-    return true;
-  });
-});
-
-afterEach(async () => {
-  jest.restoreAllMocks();
-  process.env = { ...environment };
-  await service.close();
-  rmSync(directory, { recursive: true });
 });
 
 /** Saves an entry with these files, as a job does with a segment of this name that it has packed. */
@@ -59,7 +37,7 @@ async function saveChain(chain: readonly string[]): Promise<void> {
 }
 
 const fetchAll = (chain: readonly string[]) => fetchChain(prefix, chain, temporary, segments);
-const warnings = () => log.split("\n").filter((line) => line.startsWith("::warning::"));
+const warnings = () => desk.log.split("\n").filter((line) => line.startsWith("::warning::"));
 const segment = (digest: string) => ({ digest, file: join(segments, `${digest}.squashfs`) });
 const lookups = () => service.requests.filter(({ kind }) => kind === "lookup");
 

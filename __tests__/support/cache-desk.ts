@@ -1,58 +1,21 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, jest } from "@jest/globals";
-import { type CacheService, startCacheService } from "./cache-service/index.ts";
+import { afterEach, beforeEach } from "@jest/globals";
+import { type JobDesk, useJobDesk } from "./job-desk.ts";
 import { type Namespace, startNamespace } from "./namespace.ts";
 
-/** What each test of a file has anew. Not to be looked into before the tests run. */
-export interface CacheDesk {
-  /** Removed after the test. */
-  directory: string;
-  /** RUNNER_TEMP. */
-  temporary: string;
-  /** The one that @actions/cache finds in this process's variables. */
-  service: CacheService;
+/** A job's desk with a namespace in which segments can be mounted. */
+export interface CacheDesk extends JobDesk {
   namespace: Namespace;
-  /** What was written to standard output. */
-  log: string;
-  /** The keys that are in the cache, oldest first. */
-  keys(): string[];
 }
 
 /** Gives each test of a file a cache service, a namespace, and this process the variables of a job. */
 export function useCacheDesk(): CacheDesk {
-  const variables = { ...process.env };
-  const desk = { keys: () => desk.service.entries().map(({ key }) => key) } as CacheDesk;
-
+  let desk = {} as CacheDesk;
+  // Before the directory goes, in which its files are: hooks run in the order in which they are given.
+  afterEach(() => desk.namespace.close());
+  desk = useJobDesk() as CacheDesk;
   beforeEach(async () => {
-    desk.directory = mkdtempSync(join(tmpdir(), "cache-desk-"));
-    desk.temporary = join(desk.directory, "temp");
-    mkdirSync(desk.temporary);
-    mkdirSync(join(desk.directory, "work"));
-    desk.log = "";
-    jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-      desk.log += chunk;
-      return true;
-    });
     desk.namespace = await startNamespace(join(desk.directory, "environment"));
-    desk.service = await startCacheService({ directory: join(desk.directory, "service") });
-    // Those of a runner that runs these tests are none of theirs.
-    for (const name of ["SERVER_URL", "EVENT_NAME", "REF_TYPE"]) delete process.env[`GITHUB_${name}`];
-    delete process.env.ACTIONS_CACHE_MODE;
-    Object.assign(process.env, desk.service.environment(), {
-      RUNNER_TEMP: desk.temporary,
-      GITHUB_WORKSPACE: join(desk.directory, "work"),
-    });
   });
-
-  afterEach(async () => {
-    jest.restoreAllMocks();
-    process.env = { ...variables };
-    await desk.namespace.close();
-    await desk.service.close();
-    rmSync(desk.directory, { recursive: true });
-  });
-
   return desk;
 }

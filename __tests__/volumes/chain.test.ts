@@ -1,7 +1,6 @@
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,19 +11,19 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { saveCache } from "@actions/cache";
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import { chainKey } from "../../src/cache/key.ts";
 import { transitDirectory } from "../../src/cache/restore.ts";
 import type { Environment } from "../../src/environment/environment.ts";
 import { run } from "../../src/exec.ts";
 import { bringBack, type CachedTree } from "../../src/volumes/restore.ts";
 import { longestChain, save } from "../../src/volumes/save.ts";
-import { type CacheService, startCacheService } from "../support/cache-service/index.ts";
+import type { CacheService } from "../support/cache-service/index.ts";
+import { useJobDesk } from "../support/job-desk.ts";
 
-const variables = { ...process.env };
+const desk = useJobDesk();
 const tree = { prefix: "podman-rootless-mounts-v1-x86_64-linux-podman5.4-default+", volume: undefined };
 const settings = { limit: 1e9, seconds: 60, run: "1" };
 let directory: string;
@@ -32,12 +31,10 @@ let temporary: string;
 let root: string;
 let environment: Environment;
 let service: CacheService;
-let log: string;
 
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "volumes-"));
-  temporary = join(directory, "temp");
-  for (const name of ["temp", "work", "var"]) mkdirSync(join(directory, name));
+beforeEach(() => {
+  ({ directory, temporary, service } = desk);
+  mkdirSync(join(directory, "var"));
   root = join(directory, "var", `buildah-cache-${process.getuid?.()}`);
   // Stands in for enter.sh: runs programs of this machine, and tells where a podman keeps its cache mounts.
   const script = join(directory, "enter.sh");
@@ -49,29 +46,12 @@ if [ "$1" = podman ]; then echo "${join(directory, "var")} 5.4.2"; else exec "$@
   );
   const graphRoot = join(directory, "storage");
   environment = { script, rootfs: "/", graphRoot, driver: "overlay", directory, podman: "/bin/false" };
-  service = await startCacheService({ directory: join(directory, "service") });
-  delete process.env.GITHUB_SERVER_URL;
-  delete process.env.ACTIONS_CACHE_MODE;
-  const place = { RUNNER_TEMP: temporary, GITHUB_WORKSPACE: join(directory, "work") };
-  Object.assign(process.env, service.environment(), place);
-  log = "";
-  jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    log += chunk;
-    return true;
-  });
-});
-
-afterEach(async () => {
-  jest.restoreAllMocks();
-  process.env = { ...variables };
-  await service.close();
-  rmSync(directory, { recursive: true });
 });
 
 const file = (path: string) => join(root, path);
 const write = (path: string, text: string) => writeFileSync(file(path), text);
 const keys = () => service.entries().map(({ key }) => key.slice(tree.prefix.length));
-const warnings = () => log.match(/^::warning::.*/gm) ?? [];
+const warnings = () => desk.log.match(/^::warning::.*/gm) ?? [];
 
 /** A job on a new machine: it changes something in what is brought back. */
 async function job(change: () => void, with_ = settings): Promise<CachedTree> {

@@ -7,6 +7,7 @@ import type { Environment } from "../../../src/environment/environment.ts";
 import type { CacheInputs, StorageDriver } from "../../../src/inputs.ts";
 import type { Release } from "../assets/debian-root.ts";
 import { type CacheService, startCacheService } from "../cache-service/index.ts";
+import { createCache } from "../inputs.ts";
 import type { ExecResult } from "../machine/exec.ts";
 import { outputOf } from "../machine/output.ts";
 import { node24 } from "../runner/node.ts";
@@ -52,20 +53,6 @@ export interface ChainOptions {
 const ACTION = "/srv/action";
 const HOME = "/home/runner";
 const TEMPORARY = `${HOME}/work/_temp`;
-
-const defaults: CacheInputs = {
-  mode: "true",
-  name: "default",
-  unpack: false,
-  images: [],
-  limit: 5e9,
-  onFailure: false,
-  failOnMiss: false,
-  lookupOnly: false,
-  saveSeconds: 600,
-  cacheMounts: false,
-  cacheVolumes: [],
-};
 
 /** Starts a machine on which jobs follow each other, each as if the machine were a new one, and a cache service. */
 export async function openChain({ release, driver = "fuse-overlayfs" }: ChainOptions = {}): Promise<Chain> {
@@ -115,7 +102,11 @@ export async function openChain({ release, driver = "fuse-overlayfs" }: ChainOpt
     machine: desk.machine,
     service,
     job: async (work, overrides = {}) => {
-      const request = { environment, inputs: { ...defaults, ...overrides }, temporary: TEMPORARY };
+      const request = {
+        environment,
+        inputs: createCache({ mode: "true", ...overrides }),
+        temporary: TEMPORARY,
+      };
       service.requests.length = 0;
       run += 1;
       const [restored, restore] = await node("restore", request);
