@@ -5,8 +5,13 @@ import { killDescendants } from "./processes.ts";
 export const launcher = fileURLToPath(new URL("machine.sh", import.meta.url));
 
 export interface ExecOptions {
-  /** Default: runner. */
+  /** A name, or a uid that need have none. Default: runner. */
   user?: string;
+  /**
+   * A program with its arguments that becomes the command in the end, such as setpriv or chroot. Root runs it, before the
+   * command's user is set: so a command can be without something that sudo would give back.
+   */
+  wrapper?: string[];
   /** Added to a login's own few variables; undefined removes one. */
   env?: Record<string, string | undefined>;
   /** Inside the machine. Default: the user's home. */
@@ -45,14 +50,17 @@ export function execIn(
   options: ExecOptions = {},
 ): Promise<ExecResult> {
   const user = options.user ?? "runner";
-  const home = user === "root" ? "/root" : `/home/${user}`;
+  const named = !/^\d+$/.test(user);
+  const home = user === "root" ? "/root" : `/home/${named ? user : "runner"}`;
   const env = Object.entries({ ...loginEnv(user, home), ...options.env });
   const assignments = env
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${value}`);
-  const identity = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--inh-caps=-all"];
+  const groups = named ? "--init-groups" : "--clear-groups";
+  const identity = ["setpriv", "--reuid", user, "--regid", user, groups, "--inh-caps=-all"];
+  const before = [...(options.wrapper ?? []), ...identity];
   const environment = ["setsid", "env", "-C", options.cwd ?? home, "-i", ...assignments];
-  const child = spawn(launcher, ["exec", cgroup, String(pid), ...identity, ...environment, ...argv], {
+  const child = spawn(launcher, ["exec", cgroup, String(pid), ...before, ...environment, ...argv], {
     detached: true, // no terminal of ours reaches in
     stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });

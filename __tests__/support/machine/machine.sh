@@ -10,7 +10,7 @@ set -eu
 die() { echo "machine: $*" >&2 && exit 1; }
 
 parse() {
-  image='' directory='' name='' node='' subordinate_ids='' mounts=''
+  image='' directory='' name='' node='' subordinate_ids='' mounts='' uid=1001
   while [ $# -gt 0 ]; do
     case $1 in
       --image) image=$2 ;;
@@ -18,6 +18,7 @@ parse() {
       --name) name=$2 ;;
       --node) node=$2 ;;
       --subordinate-ids) subordinate_ids=$2 ;;
+      --uid) uid=$2 ;;
       --mounts) mounts=$2 ;; # a file of lines "SOURCE<tab>TARGET<tab>ro|rw"
       *) die "unknown option $1" ;;
     esac
@@ -36,7 +37,7 @@ run() {
   parse "$@"
   remove_stale
   mkdir "$cgroup"
-  chown 1001:1001 "$cgroup" "$cgroup/cgroup.procs" "$cgroup/cgroup.threads" "$cgroup/cgroup.subtree_control"
+  chown "$uid:$uid" "$cgroup" "$cgroup/cgroup.procs" "$cgroup/cgroup.threads" "$cgroup/cgroup.subtree_control"
   (
     echo 0 >"$cgroup/cgroup.procs"
     # Both signals chain: launcher killed -> unshare killed -> PID 1 killed -> all of the machine killed.
@@ -105,13 +106,13 @@ mount_directories() {
   if [ ! -d "$root/home/runner" ]; then
     cp -r "$root/etc/skel" "$root/home/runner"
     mkdir -p "$root/home/runner/work/_temp" "$root/home/runner/work/_actions" "$root/home/runner/work/_tool"
-    chown -R 1001:1001 "$root/home/runner"
+    chown -R "$uid:$uid" "$root/home/runner"
     chmod 0750 "$root/home/runner"
   fi
   mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs "$root/run"
   install -d -m 1777 "$root/run/lock"
   install -d -m 0755 "$root/run/user"
-  install -d -m 0700 -o 1001 -g 1001 "$root/run/user/1001"
+  install -d -m 0700 -o "$uid" -g "$uid" "$root/run/user/$uid"
 }
 
 # Nodes of our own: permissions given here change nothing on the host.
@@ -157,9 +158,9 @@ write_etc() {
   etc=$root/etc
   # By hand: useradd would give the user subordinate ids, which a machine may well lack.
   if ! grep -q '^runner:' "$etc/passwd"; then
-    echo 'runner:x:1001:1001:runner:/home/runner:/bin/bash' >>"$etc/passwd"
+    echo "runner:x:$uid:$uid:runner:/home/runner:/bin/bash" >>"$etc/passwd"
     echo 'runner:*:20000:0:99999:7:::' >>"$etc/shadow"
-    echo 'runner:x:1001:' >>"$etc/group"
+    echo "runner:x:$uid:" >>"$etc/group"
     echo 'runner:!::' >>"$etc/gshadow"
   fi
   echo 'runner ALL=(ALL) NOPASSWD:ALL' >"$etc/sudoers.d/runner"
@@ -172,7 +173,7 @@ write_etc() {
   printf '127.0.0.1 localhost %s\n::1 localhost ip6-localhost ip6-loopback\n' "$name" >"$etc/hosts"
   rm -f "$etc/resolv.conf" # may be a link into the host's /run
   cp -L /etc/resolv.conf "$etc/resolv.conf" 2>/dev/null || : >"$etc/resolv.conf"
-  install -d -m 0755 -o 1001 -g 1001 "$root/opt/hostedtoolcache"
+  install -d -m 0755 -o "$uid" -g "$uid" "$root/opt/hostedtoolcache"
 }
 
 mount_extra() {
@@ -194,7 +195,7 @@ make_target() { # SOURCE TARGET; a directory or an empty file; below the user's 
   parents=$2
   [ -d "$1" ] || parents=$(dirname "$2")
   case $2 in
-    /home/runner/*) chroot "$root" setpriv --reuid 1001 --regid 1001 --clear-groups mkdir -p "$parents" ;;
+    /home/runner/*) chroot "$root" setpriv --reuid "$uid" --regid "$uid" --clear-groups mkdir -p "$parents" ;;
     *) mkdir -p "$root$parents" ;;
   esac
   [ -e "$root$2" ] || : >"$root$2"

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type ExecOptions, type ExecResult, execIn, launcher } from "./exec.ts";
+import { type MachineFiles, machineFiles } from "./files.ts";
 import { listProcesses, type Process } from "./processes.ts";
 
 export interface Mount {
@@ -25,18 +26,32 @@ export interface MachineOptions {
   mounts?: Mount[];
   /** The one line of /etc/subuid and /etc/subgid, as "runner:100000:65536". Default: null, both files empty. */
   subordinateIds?: string | null;
+  /** Of the user runner. Default: 1001. */
+  uid?: number;
+  /** For all commands whose own options name no user. Their own win, but for the variables. */
+  exec?: ExecOptions;
 }
 
-export interface Machine {
-  readonly name: string;
-  /** PID 1, as the host knows it. */
-  readonly pid: number;
+/** What a job needs of the machine that it runs on. */
+export interface JobMachine {
   /** Runs a command; never throws for what the command does. */
   exec(argv: string[], options?: ExecOptions): Promise<ExecResult>;
   /** All that runs in it, containers included, PID 1 first. */
+  processes(): Process[] | Promise<Process[]>;
+  readonly files: MachineFiles;
+}
+
+export interface Machine extends JobMachine {
+  readonly name: string;
+  /** PID 1, as the host knows it. */
+  readonly pid: number;
+  /** Whose the files of a job are: the user of commands that name none. */
+  readonly owner: number;
   processes(): Process[];
   /** The host's path of an inside path below /home, /tmp or /var/tmp (mounts given at start: not seen there). */
   directory(path: string): string;
+  /** The host's path of an inside path, through all that is mounted in the machine; for as long as it runs. */
+  file(path: string): string;
   /** Ends everything in it. Throws when anything of it is left. Harmless when called again. */
   stop(): Promise<void>;
 }
@@ -66,9 +81,15 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   return {
     name,
     pid,
-    exec: (argv, execOptions) => execIn(cgroup, pid, argv, execOptions),
+    owner: ownerOf(options),
+    exec: (argv, own = {}) => {
+      const both = { ...options.exec, ...own, env: { ...own.env, ...options.exec?.env } };
+      return execIn(cgroup, pid, argv, own.user === undefined ? both : own);
+    },
     processes: () => listProcesses(cgroup),
+    files: machineFiles((path) => `/proc/${pid}/root${path}`, ownerOf(options)),
     directory: (path) => hostPath(directory, path),
+    file: (path) => `/proc/${pid}/root${path}`,
     stop: async () => {
       await end(child);
       const left = [
@@ -90,7 +111,13 @@ function launcherArguments(options: MachineOptions, directory: string, name: str
   const args = ["--image", realpathSync(options.image), "--directory", directory, "--name", name];
   if (options.node) args.push("--node", realpathSync(options.node));
   if (options.subordinateIds) args.push("--subordinate-ids", options.subordinateIds);
+  if (options.uid !== undefined) args.push("--uid", String(options.uid));
   return lines.length > 0 ? [...args, "--mounts", list] : args;
+}
+
+function ownerOf({ exec, uid = 1001 }: MachineOptions): number {
+  if (exec?.user === undefined || exec.user === "runner") return uid;
+  return exec.user === "root" ? 0 : Number(exec.user);
 }
 
 /** The pid of PID 1, once the machine stands. */

@@ -1,12 +1,11 @@
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import type { Machine } from "../machine/machine.ts";
+import type { JobMachine } from "../machine/machine.ts";
 import { type Action, inputVariables, parseAction } from "./action.ts";
 import { fixedVariables, githubContext, NODE, runnerContext, runnerVariables, TEMP } from "./context.ts";
 import { condition, interpolate, type Scope, type Value } from "./expressions.ts";
 import { createLog, type Log } from "./log.ts";
 import { endOrphans, type Orphans } from "./orphans.ts";
-import { runProcess, type StepEffects, writeInside } from "./step.ts";
+import { runProcess, type StepEffects } from "./step.ts";
 import { type ActionStep, type RunStep, type Step, type StepResult, shellCommand } from "./workflow.ts";
 
 export interface JobOptions {
@@ -49,7 +48,7 @@ interface PostStep {
  * Runs a job on a machine as GitHub's runner does: an emptied RUNNER_TEMP, the steps, the post steps in reverse order,
  * then the end of what was left running. Rejects only when the machine itself fails.
  */
-export async function runJob(machine: Machine, options: JobOptions): Promise<JobResult> {
+export async function runJob(machine: JobMachine, options: JobOptions): Promise<JobResult> {
   const begun = performance.now();
   const trackingId = `github_${randomUUID()}`;
   const token = options.token ?? "ghs_000000000000000000000000000000000000";
@@ -58,7 +57,7 @@ export async function runJob(machine: Machine, options: JobOptions): Promise<Job
   const runner = runnerContext(debug);
   const masks = new Set([token]);
   const workspace = github.workspace ?? "";
-  const before = machine.processes();
+  const before = await machine.processes();
 
   const results: StepResult[] = [];
   const posts: PostStep[] = [];
@@ -112,7 +111,7 @@ export async function runJob(machine: Machine, options: JobOptions): Promise<Job
 
   async function runScript(step: RunStep, log: Log): Promise<StepEffects> {
     const script = `${TEMP}/${randomUUID()}.sh`;
-    writeInside(machine, script, `${interpolate(step.run, scope(step.env))}\n`);
+    await machine.files.write(script, `${interpolate(step.run, scope(step.env))}\n`);
     const effects = await run(step, shellCommand(step.shell, script), {}, log);
     if (effects.code) log.error(`Process completed with exit code ${effects.code}.`);
     return effects;
@@ -185,9 +184,9 @@ export async function runJob(machine: Machine, options: JobOptions): Promise<Job
   }
 
   await emptyTemp(machine);
-  writeInside(machine, `${TEMP}/_github_workflow/event.json`, "{}\n");
+  await machine.files.write(`${TEMP}/_github_workflow/event.json`, "{}\n");
   await machine.exec(["mkdir", "-p", workspace]);
-  if (options.workspace) copyWorkspace(options.workspace, machine.directory(workspace));
+  if (options.workspace) await machine.files.copy(options.workspace, workspace);
   for (const step of options.steps) {
     await carryOut(step, "main", step.if, (log) =>
       "uses" in step ? runAction(step, log) : runScript(step, log),
@@ -215,14 +214,9 @@ export async function runJob(machine: Machine, options: JobOptions): Promise<Job
 }
 
 /** As the runner's user: what belongs to others stays, as it does there. */
-async function emptyTemp(machine: Machine): Promise<void> {
+async function emptyTemp(machine: JobMachine): Promise<void> {
   await machine.exec(["mkdir", "-p", TEMP]);
   await machine.exec(["find", TEMP, "-mindepth", "1", "-delete"]);
-}
-
-function copyWorkspace(source: string, destination: string): void {
-  execFileSync("cp", ["-a", `${source}/.`, destination]);
-  execFileSync("chown", ["-R", "1001:1001", destination]);
 }
 
 function defined(env: Record<string, string | undefined>): Record<string, string> {

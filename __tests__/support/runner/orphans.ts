@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import type { Machine } from "../machine/machine.ts";
+import type { JobMachine } from "../machine/machine.ts";
 import type { Process } from "../machine/processes.ts";
 
 export interface Orphans {
@@ -13,12 +13,16 @@ export interface Orphans {
  * Ends what a job left running as the runner does (JobExtension.cs): as its own user, the processes that were not
  * there before and have the job's RUNNER_TRACKING_ID in their environment.
  */
-export async function endOrphans(machine: Machine, before: Process[], trackingId: string): Promise<Orphans> {
+export async function endOrphans(
+  machine: JobMachine,
+  before: Process[],
+  trackingId: string,
+): Promise<Orphans> {
   const known = new Set(before.map((process) => process.hostPid));
-  const present = () =>
-    machine.processes().filter(({ hostPid, state }) => !known.has(hostPid) && state !== "Z");
+  const present = async () =>
+    (await machine.processes()).filter(({ hostPid, state }) => !known.has(hostPid) && state !== "Z");
 
-  const candidates = present();
+  const candidates = await present();
   const environs = candidates.map(({ pid }) => `/proc/${pid}/environ`);
   const grep = [
     "grep",
@@ -38,7 +42,7 @@ export async function endOrphans(machine: Machine, before: Process[], trackingId
 
   // What followed from a killed process, such as its container monitor's end, takes a moment.
   const gone = new Set(killed.map((process) => process.hostPid));
-  for (let tries = 0; tries < 20 && present().some(({ hostPid }) => gone.has(hostPid)); tries++)
+  for (let tries = 0; tries < 20 && (await present()).some(({ hostPid }) => gone.has(hostPid)); tries++)
     await setTimeout(50);
-  return { killed, survivors: present() };
+  return { killed, survivors: await present() };
 }

@@ -1,7 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type { Machine } from "../machine/machine.ts";
+import type { JobMachine } from "../machine/machine.ts";
 import { TEMP } from "./context.ts";
 import { parseEnv, parseKeyValues, prependPaths } from "./files.ts";
 import type { Log } from "./log.ts";
@@ -29,7 +27,7 @@ export interface StepEffects {
 }
 
 /** Runs one process of a step with its five command files, and reads these however it ends. */
-export async function runProcess(machine: Machine, step: StepProcess): Promise<StepEffects> {
+export async function runProcess(machine: JobMachine, step: StepProcess): Promise<StepEffects> {
   const id = randomUUID();
   const file = (kind: string) => `${TEMP}/_runner_file_commands/${kind}_${id}`;
   const files = {
@@ -39,7 +37,7 @@ export async function runProcess(machine: Machine, step: StepProcess): Promise<S
     GITHUB_STATE: file("save_state"),
     GITHUB_STEP_SUMMARY: file("step_summary"),
   };
-  for (const path of Object.values(files)) writeInside(machine, path, "");
+  await Promise.all(Object.values(files).map((path) => machine.files.write(path, "")));
 
   const path = [...step.paths, step.env.PATH].filter(Boolean).join(":");
   const { code, signal, timedOut, outputHeld } = await machine.exec(step.argv, {
@@ -53,9 +51,9 @@ export async function runProcess(machine: Machine, step: StepProcess): Promise<S
   else if (signal) step.log.error(`The process was ended by ${signal}.`);
 
   let valid = true;
-  const read = <T>(name: keyof typeof files, parse: (text: string) => T, otherwise: T): T => {
+  const read = async <T>(name: keyof typeof files, parse: (text: string) => T, otherwise: T): Promise<T> => {
     try {
-      return parse(readFileSync(machine.directory(files[name]), "utf8"));
+      return parse(await machine.files.read(files[name]));
     } catch (error) {
       step.log.error(`Unable to process file command '${name}' successfully.`);
       step.log.error((error as Error).message);
@@ -63,28 +61,12 @@ export async function runProcess(machine: Machine, step: StepProcess): Promise<S
       return otherwise;
     }
   };
-  const outputs = read("GITHUB_OUTPUT", parseKeyValues, new Map());
-  const env = read("GITHUB_ENV", parseEnv, new Map());
-  const state = read("GITHUB_STATE", parseKeyValues, new Map());
-  const paths = read("GITHUB_PATH", (text) => prependPaths(text, step.paths), step.paths);
-  const summary = read("GITHUB_STEP_SUMMARY", (text) => text, "");
+  const outputs = await read("GITHUB_OUTPUT", parseKeyValues, new Map());
+  const env = await read("GITHUB_ENV", parseEnv, new Map());
+  const state = await read("GITHUB_STATE", parseKeyValues, new Map());
+  const paths = await read("GITHUB_PATH", (text) => prependPaths(text, step.paths), step.paths);
+  const summary = await read("GITHUB_STEP_SUMMARY", (text) => text, "");
   // Whatever the code of one that was killed in the middle of its start.
   const ended = timedOut ? null : code;
   return { code: ended, success: ended === 0 && valid, outputHeld, outputs, env, state, paths, summary };
-}
-
-/** Writes a file below /home of the machine, as its user. */
-export function writeInside(machine: Machine, path: string, text: string): void {
-  const host = machine.directory(path);
-  makeDirectory(dirname(host));
-  writeFileSync(host, text);
-  chownSync(host, 1001, 1001);
-}
-
-/** Like mkdir -p, by the machine's user; a path of the host. */
-function makeDirectory(host: string): void {
-  const first = mkdirSync(host, { recursive: true });
-  for (let path = host; first !== undefined && path.length >= first.length; path = join(path, "..")) {
-    chownSync(path, 1001, 1001);
-  }
 }

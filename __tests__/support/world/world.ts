@@ -25,6 +25,8 @@ export interface World {
   registry: Registry;
   /** Inputs by which the action takes its parts from here; empty where the real ones can be reached. */
   inputs: Record<string, string>;
+  /** The action and those parts, as machines are shown them. */
+  mounts: Mount[];
   /** A fresh machine, or one on the files that another of this name left. */
   machine(name: string, options?: Partial<MachineOptions>): Promise<Machine>;
   /** A path below the world's own scratch directory. */
@@ -50,20 +52,18 @@ export async function openWorld({ online = false }: WorldOptions = {}): Promise<
   const parts = online ? undefined : await offlineParts(scratch);
   const node = node24();
   const machines: Machine[] = [];
+  const mounts: Mount[] = [{ source: action, target: actionPath }, ...(parts?.standIn.mounts ?? [])];
 
   return {
     cache,
     registry,
     inputs: parts?.standIn.inputs ?? {},
+    mounts,
     path: (...names) => join(scratch, ...names),
     machine: async (name, options = {}) => {
-      const mounts: Mount[] = [
-        { source: action, target: actionPath },
-        ...(parts?.standIn.mounts ?? []),
-        ...(options.mounts ?? []),
-      ];
       const directory = join(scratch, "machines", name);
-      const machine = await startMachine({ image, node, ...options, directory, mounts });
+      const all = [...mounts, ...(options.mounts ?? [])];
+      const machine = await startMachine({ image, node, ...options, directory, mounts: all });
       machines.push(machine);
       return machine;
     },
