@@ -89,7 +89,7 @@ describe("newuidmap and newgidmap", () => {
       const { code, stderr } = await sh("enter --sudo exec true");
       expect(code).toBe(125);
       expect(stderr).toMatch(
-        /^podman-rootless: cannot write the uid map: .*newuidmap: Permission denied\. Install the package uidmap \(newuidmap, setuid root\), or allow sudo without a password, and give --sudo\.\n/,
+        /^podman-rootless: cannot write the uid map: .*newuidmap: Permission denied\. Install the package uidmap \(Fedora: shadow-utils\) with its newuidmap setuid root, or allow sudo without a password, and give --sudo\.\n/,
       );
       expect(stderr.endsWith(say(didNotStart))).toBe(true);
     }));
