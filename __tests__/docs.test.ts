@@ -88,6 +88,14 @@ test("every command and source file that is named exists", () => {
 /** In a message, what is not constant. */
 const hole = "\0";
 
+/** The texts of an expression, which may be one of two. */
+function textsOf(node: ts.Node | undefined): string[] {
+  if (node !== undefined && ts.isConditionalExpression(node)) {
+    return [...textsOf(node.whenTrue), ...textsOf(node.whenFalse)];
+  }
+  return [textOf(node)];
+}
+
 /** The text of an expression; constants of the same file are looked up. */
 function textOf(node: ts.Node | undefined): string {
   if (node === undefined) return hole;
@@ -113,33 +121,43 @@ function* nodesOf(node: ts.Node): Generator<ts.Node> {
   for (const child of node.getChildren()) yield* nodesOf(child);
 }
 
-/** The message that a node makes, if it makes one: errors, warnings, and the functions that word them. */
-function messageOf(node: ts.Node): string | undefined {
+function propertyOf(node: ts.ObjectLiteralExpression, name: string): ts.Expression | undefined {
+  const property = node.properties.find((one) => one.name?.getText() === name);
+  return property && ts.isPropertyAssignment(property) ? property.initializer : undefined;
+}
+
+/** The messages that a node makes: errors, warnings, and the functions that word them. */
+function messagesOf(node: ts.Node): string[] {
   if (ts.isNewExpression(node) && /Error$/.test(node.expression.getText())) {
-    return textOf(node.arguments?.[0]);
+    return textsOf(node.arguments?.[0]);
   }
-  if (!ts.isCallExpression(node)) return undefined;
+  if (ts.isObjectLiteralExpression(node)) {
+    const [cause, remedy] = ["cause", "remedy"].map((name) => propertyOf(node, name));
+    if (cause === undefined) return [];
+    return textsOf(cause).flatMap((text) => textsOf(remedy).map((what) => `${text}. ${what}.`));
+  }
+  if (!ts.isCallExpression(node)) return [];
   const [first, second, third, fourth] = node.arguments;
   switch (node.expression.getText().replace(/^core\./, "")) {
     case "super":
     case "warning":
     case "error":
     case "setFailed":
-      return textOf(first);
+      return textsOf(first);
     case "flakeError":
-      return `${textOf(first)}: ${hole}`;
+      return [`${textOf(first)}: ${hole}`];
     case "invalid":
-      return `Invalid ${textOf(first)} '${hole}'. Expected ${textOf(third)}.`;
+      return [`Invalid ${textOf(first)} '${hole}'. Expected ${textOf(third)}.`];
     case "matching":
-      return `Invalid ${textOf(second)} '${hole}'. Expected ${textOf(fourth)}.`;
+      return [`Invalid ${textOf(second)} '${hole}'. Expected ${textOf(fourth)}.`];
     default:
-      return undefined;
+      return [];
   }
 }
 
 function messagesOfSource(file: string): string[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
-  return [...nodesOf(source)].map(messageOf).filter((message) => message !== undefined);
+  return [...nodesOf(source)].flatMap(messagesOf).map((message) => message.trim());
 }
 
 /** What `die` and `say` of a shell script say. */

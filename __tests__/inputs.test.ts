@@ -49,8 +49,23 @@ test.each<[Record<string, string>, Partial<Inputs>]>([
     { "nix-url": tarball, "nix-sha256": digest.toUpperCase() },
     { nixTarball: { url: tarball, sha256: digest } },
   ],
-  [{ "storage-driver": "overlay" }, { storageDriver: "overlay" }],
-  [{ "storage-driver": "vfs" }, { storageDriver: "vfs" }],
+  [{ "storage-driver": "overlay" }, { runner: { ...createInputs().runner, storageDriver: "overlay" } }],
+  [{ "storage-driver": "auto" }, { runner: { ...createInputs().runner, storageDriver: "auto" } }],
+  [
+    { "subordinate-ids": "200000:70000", apparmor: "sysctl", "allow-single-id": "true" },
+    {
+      runner: {
+        storageDriver: "fuse-overlayfs",
+        subordinateIds: { start: 200_000, count: 70_000 },
+        appArmor: "sysctl",
+        allowSingleId: true,
+      },
+    },
+  ],
+  [
+    { doctor: "true", keep: "false" },
+    { doctor: true, keep: false },
+  ],
   [{ "storage-root": "/data/my store/ü" }, { storageRoot: "/data/my store/ü" }],
   [{ pull: "newer" }, { pull: "newer" }],
   [
@@ -156,9 +171,21 @@ test.each([
   ["nix-version", "v2.34.7", "Expected a version such as 2.34.7."],
   ["nix-url", "nix.tar.xz", urlExpected],
   ["nix-url", "file:///nix.tar.xz", urlExpected],
-  ["storage-driver", "", "Expected fuse-overlayfs, overlay or vfs."],
-  ["storage-driver", "btrfs", "Expected fuse-overlayfs, overlay or vfs."],
-  ["storage-driver", "Overlay", "Expected fuse-overlayfs, overlay or vfs."],
+  ...["", "btrfs", "Overlay"].map(
+    (value) => ["storage-driver", value, "Expected auto, fuse-overlayfs, overlay or vfs."] as const,
+  ),
+  ...["100000", "100000-165535", "0:65536", "100000:65535", "100000:x", "4294967000:65536", "-1:65536"].map(
+    (value) =>
+      [
+        "subordinate-ids",
+        value,
+        "Expected START:COUNT such as 200000:65536, with 65536 ids or more, all below 4294967295.",
+      ] as const,
+  ),
+  ["apparmor", "on", "Expected profile, sysctl or off."],
+  ["allow-single-id", "yes", "Expected true or false."],
+  ["doctor", "", "Expected true or false."],
+  ["keep", "no", "Expected true or false."],
   ["storage-root", '/a"b', rootExpected],
   ["storage-root", "/a\\b", rootExpected],
   ["storage-root", "$HOME/store", rootExpected],

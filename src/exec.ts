@@ -1,4 +1,4 @@
-import { debug } from "@actions/core";
+import { debug, isDebug } from "@actions/core";
 import { getExecOutput } from "@actions/exec";
 import { lastWords } from "./log.ts";
 
@@ -49,11 +49,18 @@ export async function run(
 }
 
 /** As `tryRun`, as root: by sudo without a password where the user is not root. */
-export function tryRunAsRoot(program: string, args: readonly string[]): Promise<Output> {
+export function tryRunAsRoot(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Output> {
   return process.getuid?.() === 0
-    ? tryRun(program, args)
-    : tryRun("sudo", ["--non-interactive", program, ...args]);
+    ? tryRun(program, args, options)
+    : tryRun("sudo", ["--non-interactive", program, ...args], options);
 }
+
+/** For programs of root's, which are not on every user's PATH. */
+export const rootsPath = (): string => `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
 
 /** Runs a program and returns how it ended. A program that cannot be started ends with code 127, as in a shell. */
 export async function tryRun(
@@ -65,7 +72,7 @@ export async function tryRun(
   for (const [name, value] of Object.entries({ ...process.env, ...options.env })) {
     if (value !== undefined) env[name] = value;
   }
-  debug(`run ${JSON.stringify([program, ...args])}`);
+  if (isDebug()) debug(`run ${JSON.stringify([program, ...args])}`);
   try {
     // The shell is for the redirection alone: by itself the library leaves a pipe open, for which a program that
     // reads would wait, and does not survive a program that ends without reading what is piped to it.

@@ -1,4 +1,5 @@
 import { setFailed, warning } from "@actions/core";
+import { doctor } from "./doctor/doctor.ts";
 import { messageOf } from "./log.ts";
 import { main } from "./main.ts";
 import { findPlace } from "./place.ts";
@@ -13,14 +14,20 @@ function message(error: unknown): string {
     : text;
 }
 
-// The runner starts the same bundle before and after the job's other steps.
 const state = loadState();
-if (state.started) {
+const [, , verb, ...args] = process.argv;
+if (verb === "doctor") {
+  process.exitCode = await doctor(args).catch((error: unknown) => {
+    console.error(`podman-rootless doctor: ${message(error)}`);
+    return 1;
+  });
+} else if (state.started) {
+  // The runner starts the same bundle before and after the job's other steps.
   // What goes wrong while cleaning up is no reason to fail a job that went well.
   await post(state, findPlace()).catch((error: unknown) => warning(message(error)));
 } else {
-  await Promise.resolve(findPlace())
-    .then(main)
+  await Promise.resolve()
+    .then(() => main(findPlace()))
     .catch((error: unknown) => setFailed(message(error)));
 }
 // The cache library keeps connections open for a while.

@@ -1,7 +1,11 @@
 import { getInput, setSecret } from "@actions/core";
+import { bytes, invalid, lines, matching, oneOf, type Read, yesOrNo } from "./input-values.ts";
 
 export const storageDrivers = ["fuse-overlayfs", "overlay", "vfs"] as const;
 export type StorageDriver = (typeof storageDrivers)[number];
+
+export const appArmorModes = ["profile", "sysctl", "off"] as const;
+export type AppArmorMode = (typeof appArmorModes)[number];
 
 export const cacheModes = ["auto", "true", "read-only", "false"] as const;
 export type CacheMode = (typeof cacheModes)[number];
@@ -17,7 +21,7 @@ export interface Inputs {
   /** A tarball to install instead of the release of `nixVersion`. */
   nixTarball: { url: string; sha256: string } | undefined;
   githubToken: string;
-  storageDriver: StorageDriver;
+  runner: RunnerInputs;
   /** Graph root as given; undefined: the action chooses one. */
   storageRoot: string | undefined;
   cache: CacheInputs;
@@ -28,6 +32,22 @@ export interface Inputs {
   socket: boolean;
   /** Whether to put a command `docker` on PATH. */
   dockerShim: boolean;
+  /** Whether to show all that is known of the machine. */
+  doctor: boolean;
+  /** Whether what a next job can use stays on the machine. */
+  keep: boolean;
+}
+
+/** How the machine is made ready. */
+export interface RunnerInputs {
+  /** `auto`: the first of overlay, fuse-overlayfs and vfs that works. */
+  storageDriver: StorageDriver | "auto";
+  /** The range of subordinate ids to use and no other; undefined: the user's own, or a free one. */
+  subordinateIds: { start: number; count: number } | undefined;
+  /** How programs of ours are let past AppArmor's restriction of user namespaces. */
+  appArmor: AppArmorMode;
+  /** Whether podman may run with the user's own id alone, where there are no subordinate ids. */
+  allowSingleId: boolean;
 }
 
 export interface CacheInputs {
@@ -62,7 +82,7 @@ const repository = "github:es-nix/podman-rootless";
  * @param read gives the value of an input, empty when it was not set
  * @throws {Error} naming the input, its value and what was expected
  */
-export function loadInputs(read: (name: string) => string = getInput): Inputs {
+export function loadInputs(read: Read = getInput): Inputs {
   const githubToken = read("github-token");
   if (githubToken !== "") setSecret(githubToken);
   return {
@@ -70,24 +90,16 @@ export function loadInputs(read: (name: string) => string = getInput): Inputs {
     nixVersion: matching(read, "nix-version", /^\d+\.\d+(\.\d+)?$/, "a version such as 2.34.7"),
     nixTarball: nixTarball(read),
     githubToken,
-    storageDriver: oneOf(read, "storage-driver", storageDrivers),
+    runner: runner(read),
     storageRoot: storageRoot(read("storage-root")),
     cache: cache(read),
     images: lines(read("images")).map(imageName),
     pull: oneOf(read, "pull", pullPolicies),
     socket: yesOrNo(read, "socket"),
     dockerShim: yesOrNo(read, "docker-shim"),
+    doctor: yesOrNo(read, "doctor"),
+    keep: yesOrNo(read, "keep"),
   };
-}
-
-function invalid(name: string, value: string, expected: string): Error {
-  return new Error(`Invalid ${name} '${value}'. Expected ${expected}.`);
-}
-
-function matching(read: (name: string) => string, name: string, pattern: RegExp, expected: string): string {
-  const value = read(name);
-  if (!pattern.test(value)) throw invalid(name, value, expected);
-  return value;
 }
 
 function flake(reference: string, rev: string): string | undefined {
@@ -110,7 +122,7 @@ function flake(reference: string, rev: string): string | undefined {
   return reference;
 }
 
-function nixTarball(read: (name: string) => string): { url: string; sha256: string } | undefined {
+function nixTarball(read: Read): { url: string; sha256: string } | undefined {
   const url = read("nix-url");
   const sha256 = read("nix-sha256").toLowerCase();
   if (url === "" && sha256 === "") return undefined;
@@ -123,16 +135,29 @@ function nixTarball(read: (name: string) => string): { url: string; sha256: stri
   return { url, sha256 };
 }
 
-function oneOf<T extends string>(read: (name: string) => string, name: string, known: readonly T[]): T {
-  const value = read(name);
-  const found = known.find((one) => one === value);
-  if (found === undefined) {
-    throw invalid(name, value, `${known.slice(0, -1).join(", ")} or ${known.at(-1)}`);
-  }
-  return found;
+/** What the inputs say of the machine; doctor's options have the same names. */
+export function runner(read: Read): RunnerInputs {
+  return {
+    storageDriver: oneOf(read, "storage-driver", ["auto", ...storageDrivers]),
+    subordinateIds: subordinateIds(read("subordinate-ids")),
+    appArmor: oneOf(read, "apparmor", appArmorModes),
+    allowSingleId: yesOrNo(read, "allow-single-id"),
+  };
 }
 
-function cache(read: (name: string) => string): CacheInputs {
+/** The fields of subuid(5) after the name. */
+function subordinateIds(value: string): RunnerInputs["subordinateIds"] {
+  if (value === "") return undefined;
+  const expected = "START:COUNT such as 200000:65536, with 65536 ids or more, all below 4294967295";
+  const [, start = "", count = ""] = /^(\d{1,10}):(\d{1,10})$/.exec(value) ?? [];
+  const range = { start: Number(start), count: Number(count) };
+  if (range.start < 1 || range.count < 65_536 || range.start + range.count > 4_294_967_295) {
+    throw invalid("subordinate-ids", value, expected);
+  }
+  return range;
+}
+
+function cache(read: Read): CacheInputs {
   const inputs: CacheInputs = {
     mode: oneOf(read, "cache", cacheModes),
     name: matching(read, "cache-key", /^[A-Za-z0-9._-]{1,100}$/, "1 to 100 letters, digits, '.', '_' or '-'"),
@@ -154,13 +179,6 @@ function cache(read: (name: string) => string): CacheInputs {
   return inputs;
 }
 
-/** The lines of a multi-line input, or the words of one with commas. */
-const lines = (value: string): string[] =>
-  value
-    .split(/[\n,]/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"));
-
 /** As podman volume create takes it; and short, for it becomes part of a key. */
 function volumeName(name: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(name)) {
@@ -177,23 +195,10 @@ function imageName(name: string): string {
   return name;
 }
 
-function bytes(read: (name: string) => string, name: string): number {
-  const expected = "a size such as 500MB or 5GB";
-  const [, digits = "", unit = ""] = /^(\d{1,6}(?:\.\d{1,3})?) *([MG]B)$/i.exec(read(name)) ?? [];
-  const size = Number(digits) * (unit.toUpperCase() === "GB" ? 1e9 : 1e6);
-  if (!(size > 0)) throw invalid(name, read(name), expected);
-  return size;
-}
-
-function storageRoot(value: string): string | undefined {
+/** @throws {Error} for a path that podman would not take */
+export function storageRoot(value: string): string | undefined {
   // storage.conf(5) is TOML, and podman expands $VARIABLES in its paths.
   if (/[\p{Cc}"\\$]/u.test(value))
     throw invalid("storage-root", value, "a path without quotes, backslashes or $");
   return value === "" ? undefined : value;
-}
-
-function yesOrNo(read: (name: string) => string, name: string): boolean {
-  const value = read(name);
-  if (value !== "true" && value !== "false") throw invalid(name, value, "true or false");
-  return value === "true";
 }

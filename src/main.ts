@@ -1,8 +1,9 @@
+import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { info } from "@actions/core";
 import { noCache, provideStore } from "./cache/job.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
-import { layOut } from "./environment/layout.ts";
+import { layOut, ownDirectory, resolvePath, runtimeDirectory } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
 import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
@@ -13,29 +14,37 @@ import type { Place } from "./place.ts";
 import { prepareRunner } from "./runner/prepare.ts";
 import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
 import { answers, layOutService, startService } from "./service/service.ts";
-import { remember } from "./state.ts";
+import { remember, rememberUndo } from "./state.ts";
 import { forget } from "./store/attach.ts";
 import { provideVolumes, wantsVolumes } from "./volumes/job.ts";
+import { litterOf } from "./volumes/litter.ts";
 
 /** Gives later steps a podman: from the step's inputs to its outputs, a stage a line. */
 export async function main(place: Place): Promise<void> {
   remember({ started: true });
   const inputs = loadInputs();
-  const home = join(place.temporary, "podman-rootless");
+  remember({ keep: inputs.keep });
+  // AppArmor knows programs by their paths without links.
+  const home = join(await realpath(place.temporary), "podman-rootless");
+  const storageRoot = resolvePath(inputs.storageRoot ?? ownDirectory(), place.workspace);
 
+  const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
+  const settings = await stage("Runner", () => prepareRunner({ ...inputs, ...places }, rememberUndo));
   const nix = await stage("Nix", () => provideNix(inputs, join(home, "nix")));
   const flake = { ...place, flake: inputs.flake, link: join(home, "rootfs") };
   const rootfs = await stage("Flake", () => buildRootfs(nix, flake));
-  await stage("Runner", () => prepareRunner(inputs.storageDriver));
-  const environment = await layOut({ ...place, ...inputs, rootfs: rootfs.path });
+  const environment = await layOut({ ...place, ...inputs, ...settings, rootfs: rootfs.path });
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
-  if (!shared) {
-    remember({ environment, settings: inputs.cache });
+  if (shared) remember({ undo: [] });
+  else {
+    const erase = !inputs.keep && (await isEmpty(environment.graphRoot));
+    remember({ environment, settings: inputs.cache, erase });
     await forget(environment);
   }
   await stage("Environment", () => command(environment, "start"));
   const podmanVersion = await readVersion(environment);
+  if (!shared && !inputs.keep) remember({ litter: await litterOf(environment) });
   const cache = shared
     ? noCache
     : await stage("Cache", () => provideStore(environment, inputs.cache, podmanVersion, place.temporary));
@@ -66,6 +75,10 @@ export async function main(place: Place): Promise<void> {
     "docker-host": socket === "" ? "" : dockerHost(socket),
   });
 }
+
+/** A store that was there before the job is not the job's to remove. */
+const isEmpty = async (directory: string): Promise<boolean> =>
+  (await readdir(directory).catch(() => [])).length === 0;
 
 async function readVersion(environment: Environment): Promise<string> {
   const line = await inside(environment, "podman", ["--version"]);

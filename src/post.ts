@@ -1,32 +1,58 @@
-import { rm } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { getInput, info, warning } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import { clearTransit } from "./cache/restore.ts";
 import { type SaveSettings, saveStore } from "./cache/save.ts";
 import { within } from "./deadline.ts";
-import { command, type Environment } from "./environment/environment.ts";
+import { command, type Environment, inside } from "./environment/environment.ts";
+import { ownDirectory } from "./environment/layout.ts";
 import type { CacheInputs } from "./inputs.ts";
 import { messageOf, stage } from "./log.ts";
 import type { Place } from "./place.ts";
+import { undoAll } from "./runner/undo.ts";
 import { stopService } from "./service/service.ts";
 import type { State } from "./state.ts";
 import { saveVolumes } from "./volumes/job.ts";
 
-/** Ends the API service, saves what is new in the image store and in volumes, and ends the environment. */
+/**
+ * Ends the API service, saves what is new in the image store and in volumes, ends the environment, and takes back what
+ * was done to the machine.
+ */
 export async function post(state: State, place: Place): Promise<void> {
-  const { environment, settings, cache, volumes = [], service } = state;
+  const { environment, service, undo = [], keep = true } = state;
   if (service !== undefined) {
     // First of all: it would start again an environment that has ended.
     await stage("Service", () => stopService(service)).catch((error: unknown) =>
       warning(`The API service is not stopped: ${messageOf(error)}`),
     );
   }
-  if (environment === undefined) return;
+  try {
+    if (environment !== undefined) await end(environment, state, place);
+  } finally {
+    // Last of all: some of it is what the environment runs by.
+    if (undo.some(({ when }) => when === "always" || !keep)) await stage("Undo", () => undoAll(undo, keep));
+  }
+}
+
+async function end(environment: Environment, state: State, place: Place): Promise<void> {
+  const { settings, cache, volumes = [], erase = false, litter = [] } = state;
   if (settings !== undefined && (cache !== undefined || volumes.length > 0) && maySave(settings)) {
     await save(environment, settings, state, place);
   }
-  await stage("Stop", () => command(environment, "stop"));
+  // In the environment, where all owners of files are the user's.
+  if (litter.length > 0) {
+    await inside(environment, "rm", ["-rf", ...litter]).catch((error: unknown) =>
+      warning(`Podman's files beside its store are not all removed: ${messageOf(error)}`),
+    );
+  }
+  await stage("Stop", () => command(environment, erase ? "erase" : "stop"));
   await rm(environment.directory, { recursive: true, force: true });
+  // What is around them, unless another environment is there too.
+  const around = [dirname(environment.directory)];
+  if (erase && dirname(dirname(environment.graphRoot)) === ownDirectory())
+    around.push(dirname(environment.graphRoot));
+  for (const directory of around) await rmdir(directory).catch(() => {});
 }
 
 /** Saves what is new; both parts together take no longer than one may. */

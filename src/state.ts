@@ -2,6 +2,7 @@ import { getState, saveState } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import type { Environment } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
+import type { Undo } from "./runner/finding.ts";
 import type { Service } from "./service/service.ts";
 import type { CachedTree } from "./volumes/restore.ts";
 
@@ -9,7 +10,15 @@ import type { CachedTree } from "./volumes/restore.ts";
 export interface State {
   /** Set as soon as main has begun, by which the bundle knows that it runs as post. */
   started: boolean;
+  /** What takes back the changes of the machine, in the order in which they were made. */
+  undo?: Undo[];
+  /** Whether what a next job can use stays on the machine. */
+  keep?: boolean;
   environment?: Environment;
+  /** Whether the image store ends with the environment. */
+  erase?: boolean;
+  /** Directories that end with the environment, too. */
+  litter?: string[];
   /** How to save what follows. */
   settings?: CacheInputs;
   /** Absent when the cache is off or this podman cannot use it. */
@@ -31,3 +40,7 @@ export function remember(part: Partial<State>): void {
   state = { ...state, ...part };
   saveState("state", JSON.stringify(state));
 }
+
+/** Adds to what post takes back. */
+export const rememberUndo = (undo: readonly Undo[]): void =>
+  remember({ undo: [...(state.undo ?? []), ...undo] });

@@ -109,6 +109,14 @@ test("the executable hands everything on to podman, wherever it all is", async (
   expect(await podman("fail")).toMatchObject({ code: 9, stderr: "no\n" });
 });
 
+test("ids and tools reach enter.sh where there are some", () => {
+  const environment = oddEnvironment();
+  const idsOf = (ids: Environment["ids"]) => enter({ ...environment, ...(ids && { ids }) }).slice(8, 10);
+  expect(idsOf("single")).toEqual(["--ids", "single"]);
+  expect(idsOf({ uids: 100_000, gids: 200_000 })).toEqual(["--ids", "100000:200000"]);
+  expect(enter({ ...environment, tools: "/a b" }).slice(8, 10)).toEqual(["--tools", "/a b"]);
+});
+
 test("programs and commands reach enter.sh with the environment's options", async () => {
   const environment = oddEnvironment();
   expect(enter(environment)).toEqual(["/bin/sh", environment.script, ...options(environment)]);
@@ -130,7 +138,7 @@ test("a command that fails is an error in the words of enter.sh, in one line", a
 
 const request = (overrides: Partial<LayoutRequest> = {}): LayoutRequest => ({
   rootfs: "/nix/store/x-fhs",
-  storageDriver: "overlay",
+  driver: "overlay",
   storageRoot: undefined,
   action,
   workspace: join(directory, "workspace"),
@@ -159,14 +167,16 @@ test("the files of an environment are laid out below the job's own directory", a
   expect(await layOut(request({ storageRoot: "/data/store" }))).toEqual(environment);
 });
 
-test("each rootfs and driver has a store of its own, unless one is named", async () => {
+test("each rootfs, driver and range of ids has a store of its own, unless one is named", async () => {
   const rootOf = async (overrides: Partial<LayoutRequest>) => (await layOut(request(overrides))).graphRoot;
   const roots = [
     await rootOf({}),
     await rootOf({ rootfs: "/nix/store/y-fhs" }),
-    await rootOf({ storageDriver: "vfs" }),
+    await rootOf({ driver: "vfs" }),
+    await rootOf({ ids: "single" }),
+    await rootOf({ ids: { uids: 100_000, gids: 100_000 } }),
   ];
-  expect(new Set(roots).size).toBe(3);
+  expect(new Set(roots).size).toBe(5);
   const below = join(homedir(), ".local", "share", "podman-rootless");
   for (const root of roots) expect(root).toMatch(new RegExp(`^${below}/[0-9a-f]{12}/storage$`));
   expect(await rootOf({})).toBe(roots[0]);

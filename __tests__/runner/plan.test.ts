@@ -1,79 +1,163 @@
 import { expect, test } from "@jest/globals";
-import type { Facts } from "../../src/runner/facts.ts";
-import { planRunner } from "../../src/runner/plan.ts";
-import type { Range } from "../../src/runner/subordinate-ids.ts";
+import { planRunner, type Wishes } from "../../src/runner/plan.ts";
+import { machineFacts, nameless, noSudo, type Overrides, ownRange, root, wishes } from "../support/facts.ts";
 
-const own: Range = { owner: "runner", start: 165_536, count: 65_536 };
-const theirs: Range = { owner: "ubuntu", start: 100_000, count: 65_536 };
+const names = [
+  "user",
+  "kernel",
+  "container",
+  "sudo",
+  "host's podman",
+  "user namespaces",
+  "AppArmor",
+  "subordinate ids",
+  "id maps",
+  "home",
+  "image store",
+  "storage driver",
+  "network",
+  "cgroups",
+  "session",
+  "Nix",
+];
 
-const facts = (overrides: Partial<Facts> = {}): Facts => ({
-  user: "runner",
-  uid: 1001,
-  subuids: [theirs, own],
-  subgids: [theirs, own],
-  canBeRoot: true,
-  fuse: "usable",
-  ...overrides,
+test("where all is there, all is ok and nothing is done", () => {
+  const { findings, actions, settings } = planRunner(machineFacts(), wishes());
+  expect(findings.map(({ name, verdict }) => [name, verdict])).toEqual(names.map((name) => [name, "ok"]));
+  expect(actions).toEqual([]);
+  expect(settings).toEqual({
+    driver: "fuse-overlayfs",
+    ids: { uids: 165_536, gids: 165_536 },
+    tools: undefined,
+  });
 });
 
-const usermod = (...options: string[]) => ["usermod", ...options, "runner"].join(" ");
-const fuse = ["chmod 0666 /dev/fuse"];
+const error = { error: "unshare failed: Operation not permitted" };
+const denied = { user: error, mount: error };
+const none: Overrides["subordinate"] = { ownUids: [], ownGids: [] };
 
-test.each<[string, Partial<Facts>, "fuse-overlayfs" | "overlay" | "vfs", string[]]>([
-  ["all is there", {}, "fuse-overlayfs", []],
-  ["ids are the user's by uid", { subuids: [{ ...own, owner: "1001" }] }, "overlay", []],
+// Each case of a machine that lacks one thing: what its step comes to.
+test.each<[string, Overrides, Partial<Wishes>, string]>([
+  ["no newuidmap, sudo", { mappers: { uid: { path: undefined, privileged: false } } }, {}, "works"],
+  ["no subordinate ids, sudo", { subordinate: none }, {}, "works"],
+  ["no subordinate ids, no sudo", { subordinate: none, privileges: noSudo }, {}, "subordinate ids"],
   [
-    "there are no ids at all",
-    { subuids: [], subgids: [] },
-    "overlay",
-    [usermod("--add-subuids", "100000-165535", "--add-subgids", "100000-165535")],
+    "no subordinate ids, no sudo, one is enough",
+    { subordinate: none, privileges: noSudo },
+    { allowSingleId: true },
+    "works",
   ],
+  ["max_user_namespaces=0, sudo", { namespaces: { max: 0, ...denied } }, {}, "works"],
   [
-    "ids are another user's",
-    { subuids: [theirs], subgids: [theirs] },
-    "vfs",
-    [usermod("--add-subuids", "165536-231071", "--add-subgids", "165536-231071")],
+    "max_user_namespaces=0, no sudo",
+    { namespaces: { max: 0, ...denied }, privileges: noSudo },
+    {},
+    "user namespaces",
   ],
+  ["NoNewPrivs", { privileges: { noNewPrivs: true, sudo: "password" } }, {}, "id maps"],
+  ["NoNewPrivs, root", { ...root, privileges: { ...root.privileges, noNewPrivs: true } }, {}, "works"],
+  ["no devices", { devices: { fuse: "absent", tun: "absent" }, privileges: noSudo }, {}, "works"],
+  ["read-only /etc, ids there", { subordinate: { readOnly: true } }, {}, "works"],
+  ["read-only /etc, no ids", { subordinate: { ...none, readOnly: true } }, {}, "subordinate ids"],
   [
-    "only user ids are missing",
-    { subuids: [theirs] },
-    "overlay",
-    [usermod("--add-subuids", "231072-296607")],
+    "read-only home",
+    {
+      user: { homeWritable: { error: "EROFS" } },
+      storage: { writable: { error: "EROFS: read-only file system" } },
+    },
+    {},
+    "image store",
   ],
-  ["only group ids are missing", { subgids: [] }, "overlay", [usermod("--add-subgids", "231072-296607")]],
-  [
-    "the range is too small",
-    { subuids: [{ ...own, count: 65_535 }], subgids: [own] },
-    "overlay",
-    [usermod("--add-subuids", "100000-165535")],
-  ],
-  ["FUSE is denied", { fuse: "denied" }, "fuse-overlayfs", fuse],
-  ["FUSE is absent", { fuse: "absent" }, "fuse-overlayfs", ["modprobe fuse", ...fuse]],
-  ["FUSE is denied and not needed", { fuse: "denied" }, "overlay", []],
-  ["FUSE is absent and not needed", { fuse: "absent" }, "vfs", []],
-  [
-    "all is missing, ids come first",
-    { subuids: [], subgids: [own], fuse: "denied" },
-    "fuse-overlayfs",
-    [usermod("--add-subuids", "100000-165535"), ...fuse],
-  ],
-])("where %s", (_, overrides, driver, commands) => {
-  const plan = planRunner(facts(overrides), driver);
-  expect(plan.map(({ command }) => command.join(" "))).toEqual(commands);
-  // The remedy is the same command for a person.
-  for (const { command, remedy } of plan) expect(remedy.startsWith(`sudo ${command.join(" ")}`)).toBe(true);
+  ["read-only home, storage-root elsewhere", { user: { homeWritable: { error: "EROFS" } } }, {}, "works"],
+  ["no xattrs", { storage: { xattrs: { error: "not supported" }, overlay: error } }, {}, "works"],
+  ["NFS", { storage: { fileSystem: "nfs" } }, {}, "image store"],
+  ["no runtime directory", { session: { runtimeUsable: false, defaultUsable: false } }, {}, "works"],
+  ["hybrid cgroups", { cgroups: { mode: "hybrid" } }, {}, "works"],
+  ["cgroup v1", { cgroups: { mode: "v1" } }, {}, "works"],
+  ["read-only cgroups", { cgroups: { writable: false } }, {}, "works"],
+  ["uid not in passwd", nameless, {}, "user"],
+  ["uid not in passwd, one is enough", nameless, { allowSingleId: true }, "works"],
+  ["root", root, {}, "works"],
+  ["full disk", { storage: { freeBytes: 0, writable: { error: "ENOSPC" } } }, {}, "image store"],
+  ["no inodes", { storage: { freeInodes: 3 } }, {}, "image store"],
+  ["seccomp", { privileges: { seccomp: 2 }, namespaces: denied }, {}, "user namespaces"],
+  ["chroot", { chroot: true, namespaces: denied }, {}, "user namespaces"],
+  ["no /nix, no sudo", { nix: { program: undefined, directory: "absent" }, privileges: noSudo }, {}, "Nix"],
+])("%s", (_, overrides, wish, expected) => {
+  const { findings, settings } = planRunner(machineFacts(overrides), wishes(wish));
+  // The step's error is the first of them.
+  expect(findings.find(({ verdict }) => verdict === "failed")?.name ?? "works").toBe(expected);
+  expect(settings !== undefined).toBe(expected === "works");
 });
 
-test("actions say what they are for", () => {
-  const plan = planRunner(facts({ subuids: [], fuse: "absent" }), "fuse-overlayfs");
-  expect(plan.map(({ name }) => name)).toEqual([
+test("all texts are one line without a full stop, and say what to do", () => {
+  const machines: Overrides[] = [
+    { subordinate: none, privileges: noSudo, devices: { fuse: "absent", tun: "denied" } },
+    { container: "docker", namespaces: denied, privileges: { seccomp: 2, ...noSudo } },
+    { container: "kubernetes", namespaces: denied, storage: { freeBytes: 0 } },
+    { namespaces: { max: undefined, ...denied }, cgroups: { mode: "none" } },
+    { ...nameless, nix: { program: undefined, directory: "other" } },
+  ];
+  const findings = machines.flatMap((machine) => planRunner(machineFacts(machine), wishes()).findings);
+  const told = findings.filter(({ verdict }) => ["note", "hint", "failed"].includes(verdict));
+  expect(told.length).toBeGreaterThan(10);
+  for (const { cause, remedy } of told) {
+    for (const text of [cause, remedy]) expect(text).toMatch(/^[^\n]{10,}[^\n.]$/);
+  }
+});
+
+test("one id alone means vfs", () => {
+  const plan = planRunner(
+    machineFacts({ subordinate: none, privileges: noSudo }),
+    wishes({ allowSingleId: true }),
+  );
+  expect(plan.settings).toEqual({ driver: "vfs", ids: "single", tools: undefined });
+  expect(plan.findings.find(({ name }) => name === "subordinate ids")).toMatchObject({
+    verdict: "note",
+    remedy: expect.stringContaining("sudo usermod --add-subuids"),
+  });
+});
+
+test("where ids can be had, one alone is not what podman gets", () => {
+  const plan = planRunner(machineFacts({ subordinate: none }), wishes({ allowSingleId: true }));
+  expect(plan.settings?.ids).toEqual({ uids: 231_072, gids: 231_072 });
+});
+
+test("the actions are those of the findings, in their order", () => {
+  const plan = planRunner(
+    machineFacts({
+      namespaces: { max: 0, ...denied },
+      subordinate: { ...none, gids: undefined },
+      devices: { fuse: "denied", tun: "absent" },
+    }),
+    wishes(),
+  );
+  expect(plan.actions.map(({ name }) => name)).toEqual([
+    "Set user.max_user_namespaces to 15000",
+    "Make /etc/subgid",
     "Give runner the subordinate ids 231072-296607",
-    "Load the kernel's FUSE",
     "Let every user open /dev/fuse",
+    "Load the kernel's module tun",
+    "Make /dev/net/tun",
   ]);
+  expect(plan.settings?.driver).toBe("fuse-overlayfs");
 });
 
-test("a machine without free ids cannot be made ready", () => {
-  const all = { owner: "x", start: 0, count: 4_294_967_295 };
-  expect(() => planRunner(facts({ subuids: [all] }), "vfs")).toThrow("No 65536 ids are free");
+test("what was tried and is missing still is not tried again", () => {
+  const lacking: Overrides = {
+    devices: { fuse: "absent", tun: "absent" },
+    storage: { overlay: error },
+    nix: { program: undefined, directory: "absent" },
+  };
+  const plan = planRunner(machineFacts(lacking), wishes(), []);
+  expect(plan.actions).toEqual([]);
+  expect(plan.settings).toMatchObject({ driver: "vfs", ids: { uids: ownRange.start } });
+  expect(plan.findings.filter(({ verdict }) => verdict === "note").map(({ name }) => name)).toEqual([
+    "storage driver",
+    "network",
+  ]);
+  const ids = planRunner(machineFacts({ subordinate: none }), wishes(), []);
+  expect(ids.findings.find(({ verdict }) => verdict === "failed")?.cause).toBe(
+    "runner has no range of 65536 subordinate ids in /etc/subuid and /etc/subgid, and what was done about it as root did not help",
+  );
 });

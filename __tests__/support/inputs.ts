@@ -40,13 +40,20 @@ export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
     nixVersion: "2.34.7",
     nixTarball: undefined,
     githubToken: "",
-    storageDriver: "fuse-overlayfs",
+    runner: {
+      storageDriver: "fuse-overlayfs",
+      subordinateIds: undefined,
+      appArmor: "profile",
+      allowSingleId: false,
+    },
     storageRoot: undefined,
     cache: createCache(),
     images: [],
     pull: "missing",
     socket: false,
     dockerShim: false,
+    doctor: false,
+    keep: true,
     ...overrides,
   };
 }

@@ -10,6 +10,13 @@ export interface Environment {
   /** podman's image store. */
   graphRoot: string;
   driver: StorageDriver;
+  /**
+   * `single`: the user's own id alone. Otherwise the first of the subordinate ids for container ids 1 to 65536. Absent:
+   * those of the user's first range that is large enough.
+   */
+  ids?: "single" | { uids: number; gids: number };
+  /** Directory with unshare and nsenter, for which an AppArmor profile is. Absent: those of PATH. */
+  tools?: string | undefined;
   /** Where the environment keeps its own state, below the user's runtime directory. */
   directory: string;
   /** Absolute path of the executable that is podman in this environment. */
@@ -18,20 +25,22 @@ export interface Environment {
 
 /** Program and arguments of enter.sh for an environment, up to its command. */
 export function enter(environment: Environment): [string, ...string[]] {
-  const { script, rootfs, graphRoot, driver, directory } = environment;
+  const { script, rootfs, graphRoot, driver, ids, tools, directory } = environment;
   return [
     "/bin/sh",
     script,
     ...["--rootfs", rootfs],
     ...["--graph-root", graphRoot],
     ...["--driver", driver],
+    ...(ids === undefined ? [] : ["--ids", ids === "single" ? ids : `${ids.uids}:${ids.gids}`]),
+    ...(tools === undefined ? [] : ["--tools", tools]),
     ...["--dir", directory],
     // People who start the environment by hand are asked first; here the runner's sudo is there to be used.
     "--sudo",
   ];
 }
 
-type Command = "start" | "stop" | "mount";
+type Command = "start" | "stop" | "erase" | "mount";
 
 function tryEnter(environment: Environment, args: readonly string[]): Promise<Output> {
   const [shell, ...enterArgs] = enter(environment);

@@ -3,13 +3,11 @@ import { access, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { shortDigest } from "../digest.ts";
-import type { StorageDriver } from "../inputs.ts";
 import { type Environment, enter } from "./environment.ts";
 
-export interface LayoutRequest {
-  rootfs: string;
-  storageDriver: StorageDriver;
-  /** As in the input of that name; undefined: one directory for each rootfs and driver. */
+/** What an environment is, and where its files are to be. */
+export interface LayoutRequest extends Pick<Environment, "rootfs" | "driver" | "ids" | "tools"> {
+  /** As in the input of that name; undefined: one directory for each rootfs, driver and range of ids. */
   storageRoot: string | undefined;
   /** Absolute path of the action's checkout. */
   action: string;
@@ -24,11 +22,11 @@ export interface LayoutRequest {
  * below the job's temporary directory, because later steps must find them whatever becomes of the action.
  */
 export async function layOut(request: LayoutRequest): Promise<Environment> {
-  const { rootfs, storageDriver: driver, action, temporary } = request;
+  const { rootfs, driver, ids, tools, action, temporary } = request;
   const graphRoot =
     request.storageRoot === undefined
-      ? join(homedir(), ".local", "share", "podman-rootless", shortDigest(`${driver} ${rootfs}`), "storage")
-      : resolve(request.workspace, request.storageRoot.replace(/^~(?=\/|$)/, homedir()));
+      ? join(ownDirectory(), shortDigest([driver, rootfs, JSON.stringify(ids)].join(" ")), "storage")
+      : resolvePath(request.storageRoot, request.workspace);
   const id = shortDigest(graphRoot);
   const home = join(temporary, "podman-rootless", id);
   const environment: Environment = {
@@ -36,6 +34,8 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
     rootfs,
     graphRoot,
     driver,
+    ...(ids !== undefined && { ids }),
+    tools,
     directory: join(await runtimeDirectory(), "podman-rootless", id),
     podman: join(home, "bin", "podman"),
   };
@@ -46,8 +46,15 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
   return environment;
 }
 
+/** Where image stores are that no input names a place for. */
+export const ownDirectory = (): string => join(homedir(), ".local", "share", "podman-rootless");
+
+/** @param path as people write it, perhaps with `~`; relative paths are to `workspace` */
+export const resolvePath = (path: string, workspace: string): string =>
+  resolve(workspace, path.replace(/^~(?=\/|$)/, homedir()));
+
 /** As enter.sh finds it: the first of these that is the user's own and can be written to, or one below /tmp. */
-async function runtimeDirectory(): Promise<string> {
+export async function runtimeDirectory(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   for (const session of [process.env.XDG_RUNTIME_DIR, `/run/user/${uid}`]) {
     if (session && (await isOwn(session, uid))) return session;

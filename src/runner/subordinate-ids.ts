@@ -5,6 +5,8 @@ export interface Range {
   count: number;
 }
 
+export type Ids = Pick<Range, "start" | "count">;
+
 /** What container ids 1 to 65536 need. */
 export const neededIds = 65_536;
 
@@ -18,9 +20,27 @@ export function parseRanges(text: string): Range[] {
   });
 }
 
-/** The user's first range that is large enough, if any. */
-export function usableRange(ranges: readonly Range[], user: string, uid: number): Range | undefined {
-  return ranges.find(({ owner, count }) => (owner === user || owner === `${uid}`) && count >= neededIds);
+/** As the files have it. */
+export const formatRange = ({ owner, start, count }: Range): string => `${owner}:${start}:${count}`;
+
+/** As usermod(8) has it. */
+export const formatSpan = ({ start, count }: Ids): string => `${start}-${start + count - 1}`;
+
+const end = ({ start, count }: Ids): number => start + count;
+export const overlaps = (a: Ids, b: Ids): boolean => Math.max(a.start, b.start) < Math.min(end(a), end(b));
+export const holds = (a: Ids, b: Ids): boolean => a.start <= b.start && end(b) <= end(a);
+
+/** The ids of a range that container ids 1 to 65536 get. */
+export const used = ({ start }: Ids): Ids => ({ start, count: neededIds });
+
+/**
+ * The first range that is large enough, if any.
+ *
+ * @param own ranges of the user
+ * @param ownId of the user or its group: an id map has each id once, and this one is container id 0's
+ */
+export function usableRange(own: readonly Range[], ownId: number): Range | undefined {
+  return own.find((range) => range.count >= neededIds && !overlaps(used(range), { start: ownId, count: 1 }));
 }
 
 // login.defs(5): SUB_UID_MIN and the largest id that is not reserved.
@@ -28,21 +48,15 @@ const lowest = 100_000;
 const highest = 4_294_967_294;
 
 /**
- * The start of the first free run of 65,536 ids.
+ * The start of the first free run of 65,536 ids; undefined: none is free.
  *
  * @param taken all ranges of all users, those of user and of group ids together, so that one start fits both
- * @throws {Error} when none is free
  */
-export function freeStart(taken: readonly Range[]): number {
+export function freeStart(taken: readonly Ids[]): number | undefined {
   let start = lowest;
   for (const range of [...taken].sort((a, b) => a.start - b.start)) {
     if (range.start - start >= neededIds) break;
-    start = Math.max(start, range.start + range.count);
+    start = Math.max(start, end(range));
   }
-  if (start + neededIds - 1 > highest) {
-    throw new Error(
-      `No ${neededIds} ids are free in /etc/subuid and /etc/subgid. Remove ranges that nobody uses.`,
-    );
-  }
-  return start;
+  return start + neededIds - 1 > highest ? undefined : start;
 }

@@ -95,7 +95,7 @@ export async function provideGround(
  *
  * @see https://github.com/containers/buildah/blob/v1.43.1/internal/volumes/volumes.go CacheParent
  */
-async function mountsDirectory(environment: Environment): Promise<string> {
+export async function mountsDirectory(environment: Environment): Promise<string> {
   const format = "{{.Store.ImageCopyTmpDir}} {{.Version.Version}}";
   const info = (await inside(environment, "podman", ["info", "--format", format])).trim();
   const [version = ""] = info.split(" ").slice(-1);

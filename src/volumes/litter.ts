@@ -1,0 +1,20 @@
+import { lstat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Environment } from "../environment/environment.ts";
+import { mountsDirectory } from "./tree.ts";
+
+/** Directories that podman makes beside its store, as far as they are not there yet. Files in them may have any owner. */
+export async function litterOf(environment: Environment): Promise<string[]> {
+  const data = process.env.XDG_DATA_HOME || join(homedir(), ".local", "share");
+  const directories = [await mountsDirectory(environment), join(data, "containers", "cache")];
+  const isThere = await Promise.all(
+    directories.map((directory) =>
+      lstat(directory).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return directories.filter((_, index) => !isThere[index]);
+}
