@@ -16,6 +16,7 @@
       packages = eachSystem (
         pkgs: packages: {
           default = packages.podman;
+          doctor = pkgs.callPackage ./nix/doctor.nix { inherit (packages) podman; };
           podman = pkgs.callPackage ./nix/package.nix { inherit (packages) rootfs; };
           rootfs = pkgs.callPackage ./nix/rootfs.nix { };
         }
@@ -27,6 +28,11 @@
             type = "app";
             program = "${packages.podman}/bin/podman";
             meta = { inherit (packages.podman.meta) description; };
+          };
+          doctor = {
+            type = "app";
+            program = "${packages.doctor}/bin/podman-rootless-doctor";
+            meta = { inherit (packages.doctor.meta) description; };
           };
         }
       );

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   access,
   constants,
@@ -92,9 +93,9 @@ test("the flake has these outputs and no other, for both systems", async () => {
     "overlays",
     "packages",
   ]);
-  expect(names("packages")).toEqual(each(["default", "podman", "rootfs"]));
+  expect(names("packages")).toEqual(each(["default", "doctor", "podman", "rootfs"]));
   expect(names("devShells")).toEqual(each(["default"]));
-  expect(names("apps")).toEqual(each(["default"]));
+  expect(names("apps")).toEqual(each(["default", "doctor"]));
   expect(names("checks")).toEqual(each(["containers", "enter", "launchers", "programs"]));
   expect(Object.keys(shown.formatter)).toEqual(systems);
 }, 30_000);
@@ -102,7 +103,12 @@ test("the flake has these outputs and no other, for both systems", async () => {
 test.each(systems)(
   "all outputs evaluate for %s",
   async (name) => {
-    const derivations = [`packages.${name}.default`, `packages.${name}.rootfs`, `devShells.${name}.default`];
+    const derivations = [
+      `packages.${name}.default`,
+      `packages.${name}.doctor`,
+      `packages.${name}.rootfs`,
+      `devShells.${name}.default`,
+    ];
     for (const attribute of [...derivations, `formatter.${name}`, `checks.${name}.enter`]) {
       expect(await evaluate(`${attribute}.system`)).toBe(name);
       expect(await evaluate(`${attribute}.drvPath`)).toMatch(/^\/nix\/store\/.*\.drv$/);
@@ -110,6 +116,8 @@ test.each(systems)(
     const podman = await evaluate(`packages.${name}.podman.outPath`);
     expect(await evaluate(`packages.${name}.default.outPath`)).toBe(podman);
     expect(await evaluate(`apps.${name}.default.program`)).toBe(`${podman}/bin/podman`);
+    const doctor = await evaluate(`packages.${name}.doctor.outPath`);
+    expect(await evaluate(`apps.${name}.doctor.program`)).toBe(`${doctor}/bin/podman-rootless-doctor`);
     const rootfs = await evaluate(`packages.${name}.rootfs.outPath`);
     expect(await evaluate(`packages.${name}.podman.rootfs.outPath`)).toBe(rootfs);
   },
@@ -139,6 +147,28 @@ test("the package has its three launchers, one also at its root", async () => {
     await access(join(package_, file), constants.X_OK);
   }
   await expect(readFile(join(package_, "bin/podman"), "utf8")).resolves.toContain(await build("rootfs"));
+}, 60_000);
+
+test("doctor runs by a node of PATH, or by one of its own; podman's package has none", async () => {
+  const launcher = join(await build("podman"), "bin/podman-rootless");
+  const own = join(await build("doctor"), "bin/podman-rootless-doctor");
+  const closure = async (attribute: string) =>
+    nix("path-info", "--recursive", join(folder, `result-${attribute}`));
+  expect(await closure("podman")).not.toContain("node");
+  expect(await closure("doctor")).toContain("-nodejs-slim");
+
+  const say = (version: string) =>
+    `printf '#!/bin/sh\\necho ${version} $2\\n' >"$1/node" && chmod +x "$1/node"`;
+  const call = async (command: string[], node: string) => {
+    const bin = await mkdtemp(join(folder, "bin-"));
+    const script = `${node === "" ? ":" : say(node)}; bin=$1; shift; HOME=/nowhere PATH=$bin "$@" --help 2>&1 || echo "code $?"`;
+    return execFileSync("/bin/sh", ["-c", script, "sh", bin, ...command], { encoding: "utf8" });
+  };
+  const lacking = /^podman-rootless: no node of version 20 or newer .* nix run \S+#doctor\ncode 125\n$/;
+  expect(await call([launcher, "doctor"], "")).toMatch(lacking);
+  expect(await call([launcher, "doctor"], "v18.20.1")).toMatch(lacking);
+  expect(await call([launcher, "doctor"], "v20.0.0")).toBe("v20.0.0 doctor\n");
+  expect(await call([own], "")).toMatch(/^Usage: podman-rootless doctor /);
 }, 60_000);
 
 test("the rootfs has podman, our /etc/containers and nothing of Debian's own identity", async () => {

@@ -33,7 +33,21 @@ let
 
   launchers = {
     podman = ''set -- exec podman "$@"'';
-    podman-rootless = "";
+    # Node is not in the closure for this alone. The bundle sees what enter.sh would find on PATH.
+    podman-rootless = ''
+      if [ "''${1-}" = doctor ]; then
+        case $(node --version 2>/dev/null) in
+          v[2-9][0-9].*)
+            shift
+            set -- --storage-root "$PODMAN_ROOTLESS_GRAPH_ROOT" "$@"
+            exec node ${../dist}/index.js doctor "$@"
+            ;;
+        esac
+        echo "podman-rootless: no node of version 20 or newer is on PATH for doctor; with one of its own:" \
+          "nix run github:es-nix/podman-rootless#doctor" >&2
+        exit 125
+      fi
+    '';
     fsh-podman-rootless-env = ''if [ $# -gt 0 ]; then set -- exec "$@"; else set -- shell; fi'';
   };
 in

@@ -91,7 +91,7 @@ function installedPackages(status: string): Record<string, string> {
 export interface StandInFlake {
   /** Where the flake goes; what is there is replaced. */
   directory: string;
-  /** A checkout of this repository: its flake.nix, flake.lock and nix/ are taken. */
+  /** A checkout of this repository: its flake.nix, flake.lock, nix/ and dist/ are taken. */
   action: string;
   /** Where Nix will find a directory made by prepareDebianRoot. */
   debian: string;
@@ -109,7 +109,7 @@ export function writeStandInFlake({ directory, action, debian, seenAt = director
   const actionCopy = join(directory, "action");
   const nixpkgsCopy = join(directory, "nixpkgs");
   // Copies: Nix takes the whole directory of a path: flake, and a checkout may have .git and node_modules.
-  for (const name of ["flake.nix", "flake.lock", "nix"]) {
+  for (const name of ["flake.nix", "flake.lock", "nix", "dist"]) {
     cpSync(join(action, name), join(actionCopy, name), { recursive: true });
   }
   cpSync(fileURLToPath(new URL("nixpkgs", import.meta.url)), nixpkgsCopy, { recursive: true });

@@ -155,6 +155,9 @@ let
         chmod +x "$out/bin/treefmt"
       '';
 
+      # As the package of that name: of the two programs in it, no npm.
+      nodejs-slim = fromMachine "nodejs-slim" [ "node" ];
+
       shellcheck = fromMachine "shellcheck" [ "shellcheck" ];
 
       util-linux = fromMachine "util-linux" utilLinux // {
