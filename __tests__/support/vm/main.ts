@@ -12,13 +12,14 @@ const ABOUT = `. /etc/os-release
     "AppArmor $(cat /sys/module/apparmor/parameters/enabled)"`;
 
 const checks: Check[] = [];
-const column = (title: string) =>
-  startColumn(title, checks, ({ name, seen, problem }) =>
-    console.log(`${problem === "" ? "ok    " : "FAILED"} ${title}: ${name}${seen && `, ${seen}`}`),
-  );
 const onLine = process.argv.includes("--verbose")
   ? (line: string) => console.log(`       ${line}`)
   : () => {};
+const column = (title: string) =>
+  startColumn(title, checks, ({ name, seen, problem }) => {
+    console.log(`${problem === "" ? "ok    " : "FAILED"} ${title}: ${name}${seen && `, ${seen}`}`);
+    for (const line of problem.split("\n").filter(Boolean)) onLine(line);
+  });
 
 console.log("Preparing the machine's disk and the services (minutes on the first run) ...");
 const image = await virtualImage();

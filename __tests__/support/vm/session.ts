@@ -13,7 +13,8 @@ export interface VirtualSession extends JobMachine {
 const LOGIN_TIME = 120_000;
 
 /** What a file's directories need, and then the file. */
-const WRITE = '{ : >"$1" || mkdir -p "$(dirname "$1")"; } 2>/dev/null; cat >"$1"';
+// biome-ignore lint/suspicious/noTemplateCurlyInString: shell
+const WRITE = '[ -d "${1%/*}" ] || mkdir -p "${1%/*}"; cat >"$1"';
 
 /** Opens a session through a door. `root` runs a shell script as the machine's root and gives its output. */
 export async function openSession(

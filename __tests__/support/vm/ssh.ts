@@ -76,7 +76,8 @@ export async function openDoor(door: Door, patience: number): Promise<ChildProce
 /** Ends the connection. */
 export async function closeDoor(master: ChildProcess): Promise<void> {
   if (master.exitCode !== null || master.signalCode !== null) return;
-  master.kill("SIGTERM");
+  // A SIGTERM that comes just before ssh waits for something is lost.
+  master.kill("SIGKILL");
   await once(master, "exit");
 }
 
