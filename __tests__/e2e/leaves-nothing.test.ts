@@ -26,6 +26,7 @@ ${podman} build --tag localhost/built .
 ${podman} network create net
 ${podman} volume create --ignore vol
 ${podman} run --rm --volume vol:/v localhost/built sh -c 'echo z >/v/z && chown 33:33 /v/z && chmod 0400 /v/z'
+${podman} run --rm --userns=keep-id localhost/built true
 ${podman} run --detach --restart always --name server --network net --publish 127.0.0.1::8080 --volume vol:/v localhost/built sleep 1000
 ${podman} run --detach --ipc host --name shared localhost/built sh -c 'echo 1 >/dev/shm/of-a-container; sleep 1000'
 ${podman} pod create --name pod
