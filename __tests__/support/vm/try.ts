@@ -139,7 +139,8 @@ async function watchedJob(
   return result;
 }
 
-/** With `keep: true`: subordinate ids, Nix, the store. */
-const KEPT = /\/etc\/sub[ug]id|\/nix |\.local/;
+/** With `keep: true`: subordinate ids, Nix, the store, and podman's own files beside it; see docs/security.md. */
+const KEPT =
+  /\/etc\/sub[ug]id|\/nix |\.local|\/tmp\/podman-rootless-1001|\/var\/tmp\/(buildah-cache|intermediate-mountpoint)-1001/;
 
 const shown = (seconds: number): string => `${seconds.toFixed(1)} s`;
