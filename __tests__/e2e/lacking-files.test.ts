@@ -56,9 +56,6 @@ testCases([
     lacks: ["a read-only home"],
     inputs: { "storage-root": "/var/tmp/store" },
     works: "fuse-overlayfs",
-    warns: [
-      "The home directory /home/runner cannot be written to (read-only file system). Set HOME to a directory of the user's own if Nix or podman complain of it.",
-    ],
   },
   {
     lacks: ["a full disk"],

@@ -46,7 +46,8 @@ export function useJobDesk(): JobDesk {
     jest.restoreAllMocks();
     process.env = { ...variables };
     await desk.service.close();
-    rmSync(desk.directory, { recursive: true });
+    // Work that a test has given up may still write there.
+    rmSync(desk.directory, { recursive: true, maxRetries: 20, retryDelay: 100 });
   });
 
   return desk;
