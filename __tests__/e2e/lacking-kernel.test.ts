@@ -11,7 +11,7 @@ testCases([
   {
     lacks: ["no user namespaces", "no sudo"],
     fails:
-      "The kernel's settings allow no user namespace (user.max_user_namespaces is 0), and there is no sudo. Run on the machine: sudo sysctl -w user.max_user_namespaces=15000.",
+      "The kernel's settings allow no user namespace (user.max_user_namespaces is 0), and there is no sudo. Run on the machine itself: sudo sysctl -w user.max_user_namespaces=15000.",
   },
   {
     lacks: ["a seccomp filter refuses unshare"],
