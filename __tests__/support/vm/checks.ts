@@ -32,7 +32,7 @@ export function renderChecks(checks: readonly Check[]): string {
   const cell = (name: string, column: string) => {
     const check = checks.find((one) => one.name === name && one.column === column);
     if (check === undefined) return "";
-    return check.problem === "" ? check.seen : `FAILED: ${check.seen}`;
+    return check.problem === "" ? check.seen || "ok" : `FAILED${check.seen && `: ${check.seen}`}`;
   };
   const rows = [
     ["", ...columns],
