@@ -60,14 +60,18 @@ function readProcess(hostPid: number): Process | undefined {
 
 /** Kills what descends from a process: all that a command started and did not detach. */
 export function killDescendants(hostPid: number): void {
-  for (const child of childrenOf(hostPid)) {
-    killDescendants(child);
+  // From the top: a shell whose command is killed before it goes on with the next.
+  for (const descendant of descendantsOf(hostPid)) {
     try {
-      kill(child, "SIGKILL");
+      kill(descendant, "SIGKILL");
     } catch {
       // ended meanwhile
     }
   }
+}
+
+function descendantsOf(hostPid: number): number[] {
+  return childrenOf(hostPid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
 function childrenOf(hostPid: number): number[] {
