@@ -1,4 +1,4 @@
-import { copyFile, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { copyFile, lstat, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { formatBytes } from "./log.ts";
 
 /** Writes a file that only the user may read: all of it is there, or what was there before. */
@@ -29,3 +29,10 @@ export async function refuseWithoutSpace(needed: number, directory: string): Pro
   if (needed > bavail * bsize)
     throw new Error(`it needs ${formatBytes(needed)}, and ${formatBytes(bavail * bsize)} are free`);
 }
+
+/** Whether there is anything at a path, be it a link that leads nowhere. */
+export const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,5 +1,5 @@
 import type { Action, Finding } from "../runner/finding.ts";
-import { reportLines, wrap } from "../runner/report.ts";
+import { reportLines, sentences, wrap } from "../runner/report.ts";
 import type { Examination } from "./examination.ts";
 import { withoutSecrets } from "./secrets.ts";
 
@@ -39,7 +39,7 @@ function machineLine({ version, node, distribution, facts }: Examination): strin
 
 function verdictOf({ plan }: Examination): string {
   const failure = firstFailure(plan.findings);
-  if (failure !== undefined) return `podman cannot work here: ${failure.cause}. ${failure.remedy}.`;
+  if (failure !== undefined) return `podman cannot work here: ${sentences(failure)}`;
   return plan.actions.length === 0
     ? "This machine is ready."
     : "This machine will be made ready by the action.";

@@ -1,10 +1,10 @@
 import { info, warning } from "@actions/core";
 import type { Inputs } from "../inputs.ts";
 import { applyPlan } from "./apply.ts";
-import type { Finding, Undo } from "./finding.ts";
+import type { Undo } from "./finding.ts";
 import { type Plan, planRunner, type Settings } from "./plan.ts";
 import { readFacts } from "./read/facts.ts";
-import { reportLines } from "./report.ts";
+import { reportLines, sentences } from "./report.ts";
 import { traces } from "./traces.ts";
 
 export interface Preparation {
@@ -59,5 +59,3 @@ function refuse({ findings, settings }: Plan): Settings {
   for (const line of reportLines(failed)) info(line);
   throw new Error(first && sentences(first));
 }
-
-const sentences = ({ cause, remedy }: Finding): string => `${cause}. ${remedy}.`;

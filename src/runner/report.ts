@@ -24,6 +24,9 @@ export function reportLines(findings: readonly Finding[], width = 100): string[]
   });
 }
 
+/** The cause and the remedy of a finding that has them: the step's error, and doctor's verdict, in the same words. */
+export const sentences = ({ cause, remedy }: Finding): string => `${cause}. ${remedy}.`;
+
 /** Breaks a text at its spaces. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];

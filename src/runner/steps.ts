@@ -1,9 +1,10 @@
-import { constants } from "node:fs";
-import { access, copyFile, lstat, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { ProgramError, rootsPath, tryRun, tryRunAsRoot } from "../exec.ts";
+import { isThere } from "../files.ts";
 import type { Action, Step, Undo } from "./finding.ts";
 import { addLine, removeLine } from "./password-files.ts";
+import { findRootProgram } from "./read/program.ts";
 
 /** @throws {Error} with the words of the program or the system */
 export async function doStep(step: Undo["step"]): Promise<void> {
@@ -66,27 +67,13 @@ async function undoOfDevice(path: string): Promise<Undo[]> {
 const rootsStep = (...command: [string, ...string[]]): Step => ({ kind: "run", command });
 
 async function copyProgram(program: string, to: string): Promise<void> {
-  const from = await findProgram(program);
+  const from = await findRootProgram(program);
+  if (from === undefined) throw new Error(`${program} is not on PATH`);
   // For nobody else: it may have rights that others' programs have not.
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
   // Under another name first: one that runs cannot be written to.
   await copyFile(from, `${to}.new`);
   await rename(`${to}.new`, to);
-}
-
-async function findProgram(program: string): Promise<string> {
-  for (const directory of rootsPath().split(delimiter)) {
-    const path = join(directory, program);
-    if (
-      directory !== "" &&
-      (await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return path;
-  }
-  throw new Error(`${program} is not on PATH`);
 }
 
 const asRoot = (...command: [string, ...string[]]): Promise<void> => runAs(tryRunAsRoot, command);
@@ -98,9 +85,3 @@ async function runAs(
   const output = await how(program, args, { env: { PATH: rootsPath(), LC_ALL: "C" } });
   if (output.code !== 0) throw new ProgramError(program, args, output);
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );

@@ -1,6 +1,7 @@
-import { lstat, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { isThere } from "../files.ts";
 import type { Undo } from "./finding.ts";
 
 /** Where what is not in the job's own directories goes. Absolute paths. */
@@ -88,9 +89,3 @@ const removal = (what: string, command: [string, ...string[]], asUser = true): U
 const cacheHome = (): string => process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
 const dataHome = (): string => process.env.XDG_DATA_HOME || join(homedir(), ".local", "share");
 const stateHome = (): string => process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-
-const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );

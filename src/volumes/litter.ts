@@ -1,7 +1,7 @@
-import { lstat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "../environment/environment.ts";
+import { isThere } from "../files.ts";
 import { mountsDirectory } from "./tree.ts";
 
 /** Directories that podman makes beside its store, as far as they are not there yet. Files in them may have any owner. */
@@ -13,13 +13,6 @@ export async function litterOf(environment: Environment): Promise<string[]> {
     // For containers with a user namespace of their own; a subordinate id's.
     join(process.env.TMPDIR || "/var/tmp", `intermediate-mountpoint-${process.getuid?.() ?? 0}.0`),
   ];
-  const isThere = await Promise.all(
-    directories.map((directory) =>
-      lstat(directory).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return directories.filter((_, index) => !isThere[index]);
+  const there = await Promise.all(directories.map(isThere));
+  return directories.filter((_, index) => !there[index]);
 }
