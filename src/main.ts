@@ -30,10 +30,16 @@ export async function main(place: Place): Promise<void> {
 
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
   const settings = await stage("Runner", () => prepareRunner({ ...inputs, ...places }, rememberUndo));
-  const nix = await stage("Nix", () => provideNix(inputs, join(home, "nix")));
+  const nix = await stage("Nix", () => provideNix(inputs.nix, join(home, "nix")));
   const flake = { ...place, flake: inputs.flake, link: join(home, "rootfs") };
   const rootfs = await stage("Flake", () => buildRootfs(nix, flake));
-  const environment = await layOut({ ...place, ...inputs, ...settings, rootfs: rootfs.path });
+  const environment = await layOut({
+    ...place,
+    ...inputs,
+    ...settings,
+    rootfs: rootfs.path,
+    nix: nix.directory,
+  });
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
   if (shared) remember({ undo: [] });
@@ -70,7 +76,9 @@ export async function main(place: Place): Promise<void> {
     "cache-key": cache.prefix,
     "cache-matched-key": cache.matchedKey,
     "cache-size": cache.size,
+    "flake-url": rootfs.url,
     "flake-rev": rootfs.rev,
+    "nix-version": nix.version,
     socket,
     "docker-host": socket === "" ? "" : dockerHost(socket),
   });

@@ -10,7 +10,9 @@ export interface Outputs {
   "cache-key": string;
   "cache-matched-key": string;
   "cache-size": number;
+  "flake-url": string;
   "flake-rev": string;
+  "nix-version": string;
   socket: string;
   "docker-host": string;
 }

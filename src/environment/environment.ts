@@ -17,6 +17,11 @@ export interface Environment {
   ids?: "single" | { uids: number; gids: number };
   /** Directory with unshare and nsenter, for which an AppArmor profile is. Absent: those of PATH. */
   tools?: string | undefined;
+  /**
+   * Directory with a `store` of store paths: it is /nix in the environment where the machine has none, and lies over the
+   * machine's otherwise. Absent: the machine's /nix alone.
+   */
+  nix?: string | undefined;
   /** Where the environment keeps its own state, below the user's runtime directory. */
   directory: string;
   /** Absolute path of the executable that is podman in this environment. */
@@ -25,7 +30,7 @@ export interface Environment {
 
 /** Program and arguments of enter.sh for an environment, up to its command. */
 export function enter(environment: Environment): [string, ...string[]] {
-  const { script, rootfs, graphRoot, driver, ids, tools, directory } = environment;
+  const { script, rootfs, graphRoot, driver, ids, tools, nix, directory } = environment;
   return [
     "/bin/sh",
     script,
@@ -34,6 +39,7 @@ export function enter(environment: Environment): [string, ...string[]] {
     ...["--driver", driver],
     ...(ids === undefined ? [] : ["--ids", ids === "single" ? ids : `${ids.uids}:${ids.gids}`]),
     ...(tools === undefined ? [] : ["--tools", tools]),
+    ...(nix === undefined ? [] : ["--nix", nix]),
     ...["--dir", directory],
     // People who start the environment by hand are asked first; here the runner's sudo is there to be used.
     "--sudo",

@@ -6,7 +6,7 @@ import { shortDigest } from "../digest.ts";
 import { type Environment, enter } from "./environment.ts";
 
 /** What an environment is, and where its files are to be. */
-export interface LayoutRequest extends Pick<Environment, "rootfs" | "driver" | "ids" | "tools"> {
+export interface LayoutRequest extends Pick<Environment, "rootfs" | "driver" | "ids" | "tools" | "nix"> {
   /** As in the input of that name; undefined: one directory for each rootfs, driver and range of ids. */
   storageRoot: string | undefined;
   /** Absolute path of the action's checkout. */
@@ -22,7 +22,7 @@ export interface LayoutRequest extends Pick<Environment, "rootfs" | "driver" | "
  * below the job's temporary directory, because later steps must find them whatever becomes of the action.
  */
 export async function layOut(request: LayoutRequest): Promise<Environment> {
-  const { rootfs, driver, ids, tools, action, temporary } = request;
+  const { rootfs, driver, ids, tools, nix, action, temporary } = request;
   const graphRoot =
     request.storageRoot === undefined
       ? join(ownDirectory(), shortDigest([driver, rootfs, JSON.stringify(ids)].join(" ")), "storage")
@@ -36,6 +36,7 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
     driver,
     ...(ids !== undefined && { ids }),
     tools,
+    nix,
     directory: join(await runtimeDirectory(), "podman-rootless", id),
     podman: join(home, "bin", "podman"),
   };

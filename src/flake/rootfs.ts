@@ -7,10 +7,22 @@ import { currentSystem } from "../nix/releases.ts";
 import { parseReference } from "./reference.ts";
 import { build, candidateAttributes, lockFlake } from "./resolve.ts";
 
+/** What a flake has that becomes the environment's root. */
+export type Contents =
+  /** Store path of an FHS root with podman in it. */
+  | { kind: "fhs"; path: string }
+  /** Absolute store paths of programs, podman among them, by name; the rest of the root is the machine's. */
+  | { kind: "programs"; programs: Record<string, string> };
+
 export interface Rootfs {
-  /** Store path of the FHS root. */
+  /** Absolute path of the FHS root: a store path, or a tree that was laid out around programs. */
   path: string;
-  /** Commit or content hash of the flake that it comes from. */
+  contents: Contents;
+  /** Store paths with whose closures the environment is whole. */
+  roots: string[];
+  /** Locked reference of the flake. */
+  url: string;
+  /** Commit or content hash of the flake. */
   rev: string;
 }
 
@@ -42,7 +54,7 @@ export async function buildRootfs(nix: Nix, request: RootfsRequest): Promise<Roo
     const path = await findRootfs(nix, await build(nix, locked, attribute, request.link));
     if (path === undefined) continue;
     info(`Rootfs ${path}, of ${attribute}`);
-    return { path, rev: locked.rev };
+    return { path, contents: { kind: "fhs", path }, roots: [path], ...locked };
   }
   throw new Error(
     `${locked.url}#${attributes.join(", ")} has no FHS root with podman: neither the package nor a path it refers to has usr/bin/podman. Name a package built by buildFHSEnv with podman in it.`,

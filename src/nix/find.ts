@@ -12,7 +12,16 @@ export interface Nix {
   version: string;
   /** Settings for its commands, added with NIX_USER_CONF_FILES; see nix.conf(5). */
   configFile?: string;
+  /**
+   * Absolute path of the directory that is /nix in the environment and for Nix's commands, where the machine has no
+   * /nix and none could be made; the programs in `bin` see to that. Absent: the machine's /nix.
+   */
+  directory?: string;
 }
+
+/** Where a store path is on the machine: see {@link Nix.directory}. */
+export const onMachine = ({ directory }: Pick<Nix, "directory">, path: string): string =>
+  directory === undefined ? path : path.replace(/^\/nix(?=\/|$)/, directory);
 
 /** Flakes with locked path inputs and `nix build --json` as used here came with it. */
 const oldest = [2, 8] as const;

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { addPath, info } from "@actions/core";
 import { type RunOptions, run, tryRun } from "../exec.ts";
-import type { Inputs } from "../inputs.ts";
+import type { NixInputs } from "../inputs.ts";
 import { findNix, type Nix } from "./find.ts";
 import { installNix } from "./install.ts";
 import { currentSystem, releaseTarball } from "./releases.ts";
@@ -14,7 +14,7 @@ export type { Nix } from "./find.ts";
  *
  * @param directory where its settings are kept, readable by this user only: they may hold the token
  */
-export async function provideNix(inputs: Inputs, directory: string): Promise<Nix> {
+export async function provideNix(inputs: NixInputs, directory: string): Promise<Nix> {
   const configFile = join(directory, "nix.conf");
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(configFile, nixConfig(inputs.githubToken), { mode: 0o600 });
@@ -24,7 +24,7 @@ export async function provideNix(inputs: Inputs, directory: string): Promise<Nix
     if (!process.env.PATH?.split(":").includes(found.bin)) addPath(found.bin);
     return { ...found, configFile };
   }
-  const tarball = inputs.nixTarball ?? releaseTarball(inputs.nixVersion, currentSystem());
+  const tarball = inputs.tarball ?? releaseTarball(inputs.version, currentSystem());
   const installed = await installNix(tarball, directory);
   addPath(installed.bin);
   return { ...installed, configFile };
