@@ -40,7 +40,9 @@ test("action.yml has the outputs that are set, and no other", () => {
     "cache-key": "",
     "cache-matched-key": "",
     "cache-size": 0,
+    "flake-url": "github:o/r/0123",
     "flake-rev": "7b45d94",
+    "nix-version": "2.34.7",
     socket: "/x/podman.sock",
     "docker-host": "unix:///x/podman.sock",
   };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { type CacheInputs, type Inputs, loadInputs } from "../src/inputs.ts";
-import { createCache, createInputs, defaultValues, loadWith } from "./support/inputs.ts";
+import { type CacheInputs, type Inputs, loadInputs, type NixInputs } from "../src/inputs.ts";
+import { createCache, createInputs, createNix, defaultValues, loadWith } from "./support/inputs.ts";
 
 let log: string;
 
@@ -19,13 +19,17 @@ afterEach(() => {
 const digest = "0123456789abcdef".repeat(4);
 const tarball = "https://example.org/nix.tar.xz";
 
+/** What is loaded where the token is action.yml's default. */
+const withToken = (overrides: Partial<Inputs>) =>
+  createInputs({ nix: createNix({ githubToken: "ghs_token" }), ...overrides });
+
 test("the defaults of action.yml load, and the token is masked", () => {
-  expect(loadWith({})).toEqual(createInputs({ githubToken: "ghs_token" }));
+  expect(loadWith({})).toEqual(createInputs({ nix: createNix({ githubToken: "ghs_token" }) }));
   expect(log).toBe("::add-mask::ghs_token\n");
 });
 
 test("an empty token is not a secret", () => {
-  expect(loadWith({ "github-token": "" }).githubToken).toBe("");
+  expect(loadWith({ "github-token": "" }).nix.githubToken).toBe("");
   expect(log).toBe("");
 });
 
@@ -44,11 +48,6 @@ test("inputs come from the variables that the runner sets, without the space aro
 test.each<[Record<string, string>, Partial<Inputs>]>([
   [{ rev: "7b45d94" }, { flake: "github:es-nix/podman-rootless/7b45d94" }],
   [{ rev: "feature/x_1.2" }, { flake: "github:es-nix/podman-rootless/feature/x_1.2" }],
-  [{ "nix-version": "2.35" }, { nixVersion: "2.35" }],
-  [
-    { "nix-url": tarball, "nix-sha256": digest.toUpperCase() },
-    { nixTarball: { url: tarball, sha256: digest } },
-  ],
   [{ "storage-driver": "overlay" }, { runner: { ...createInputs().runner, storageDriver: "overlay" } }],
   [{ "storage-driver": "auto" }, { runner: { ...createInputs().runner, storageDriver: "auto" } }],
   [
@@ -84,7 +83,7 @@ test.each<[Record<string, string>, Partial<Inputs>]>([
   [{ socket: "true" }, { socket: true }],
   [{ "docker-shim": "true" }, { dockerShim: true }],
 ])("%j", (values, expected) => {
-  expect(loadWith(values)).toEqual(createInputs({ githubToken: "ghs_token", ...expected }));
+  expect(loadWith(values)).toEqual(withToken(expected));
 });
 
 test.each<[Record<string, string>, Partial<CacheInputs>]>([
@@ -112,7 +111,28 @@ test.each<[Record<string, string>, Partial<CacheInputs>]>([
   [{ "cache-mounts": "true" }, { cacheMounts: true }],
   [{ "cache-volumes": "data\n my_vol-1.2 ,x" }, { cacheVolumes: ["data", "my_vol-1.2", "x"] }],
 ])("of the cache: %j", (values, expected) => {
-  expect(loadWith(values)).toEqual(createInputs({ githubToken: "ghs_token", cache: createCache(expected) }));
+  expect(loadWith(values)).toEqual(withToken({ cache: createCache(expected) }));
+});
+
+const key = `example.org-1:${"A".repeat(43)}=`;
+
+test.each<[Record<string, string>, Partial<NixInputs>]>([
+  [{ nix: "install" }, { mode: "install" }],
+  [{ nix: "existing" }, { mode: "existing" }],
+  [{ "nix-version": "2.35" }, { version: "2.35" }],
+  [{ "nix-url": tarball, "nix-sha256": digest.toUpperCase() }, { tarball: { url: tarball, sha256: digest } }],
+  [{ "nix-config": "max-jobs = 2\ncores = 1" }, { config: "max-jobs = 2\ncores = 1" }],
+  [
+    {
+      "extra-substituters": "https://a.example\nhttp://127.0.0.1:1/b?compression=none",
+      "extra-trusted-public-keys": key,
+    },
+    { substituters: ["https://a.example", "http://127.0.0.1:1/b?compression=none"], publicKeys: [key] },
+  ],
+  [{ "accept-flake-config": "true" }, { acceptFlakeConfig: true }],
+  [{ "cache-nix": "false" }, { cached: false }],
+])("of Nix: %j", (values, expected) => {
+  expect(loadWith(values)).toEqual(withToken({ nix: createNix({ githubToken: "ghs_token", ...expected }) }));
 });
 
 test.each([
@@ -143,6 +163,8 @@ const flakeExpected = "Expected a flake reference such as github:es-nix/podman-r
 const revExpected = "Expected a commit, tag or branch of github:es-nix/podman-rootless.";
 const keyExpected = "Expected 1 to 100 letters, digits, '.', '_' or '-'.";
 const urlExpected = "Expected an http or https URL of a nix-VERSION-SYSTEM.tar.xz.";
+const substituterExpected = "Expected URLs of binary caches such as https://example.cachix.org, one a line.";
+const publicKeyExpected = "Expected keys such as example.org-1:BASE64, one a line.";
 const digestExpected = "Expected 64 hexadecimal digits, the SHA-256 of the tarball at nix-url.";
 const modeExpected = "Expected auto, true, read-only or false.";
 const sizeExpected = "Expected a size such as 500MB or 5GB.";
@@ -169,6 +191,14 @@ test.each([
   ["nix-version", "latest", "Expected a version such as 2.34.7."],
   ["nix-version", "2.34.7/../x", "Expected a version such as 2.34.7."],
   ["nix-version", "v2.34.7", "Expected a version such as 2.34.7."],
+  ["nix", "", "Expected auto, install or existing."],
+  ["nix", "true", "Expected auto, install or existing."],
+  ["extra-substituters", "cache.example.org", substituterExpected],
+  ["extra-substituters", "https://a.example https://b.example", substituterExpected],
+  ["extra-trusted-public-keys", "example.org-1", publicKeyExpected],
+  ["extra-trusted-public-keys", `example.org-1:${"A".repeat(42)}=`, publicKeyExpected],
+  ["accept-flake-config", "", "Expected true or false."],
+  ["cache-nix", "auto", "Expected true or false."],
   ["nix-url", "nix.tar.xz", urlExpected],
   ["nix-url", "file:///nix.tar.xz", urlExpected],
   ...["", "btrfs", "Overlay"].map(
@@ -253,6 +283,13 @@ test.each([
 test("flake and rev exclude each other", () => {
   expect(() => loadWith({ flake: ".", rev: "main" })).toThrow(
     new Error("Give flake or rev, not both: rev is a revision of github:es-nix/podman-rootless"),
+  );
+});
+
+test("a tarball is not for a Nix that is there", () => {
+  const values = { nix: "existing", "nix-url": tarball, "nix-sha256": digest };
+  expect(() => loadWith(values)).toThrow(
+    new Error("Give nix-url or nix: existing, not both: a tarball is there to be installed"),
   );
 });
 

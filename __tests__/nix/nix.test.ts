@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { findNix } from "../../src/nix/find.ts";
 import { nixConfig, provideNix, runNix, tryNix } from "../../src/nix/nix.ts";
-import { createInputs } from "../support/inputs.ts";
+import { createNix } from "../support/inputs.ts";
 
 const environment = { ...process.env };
 let directory: string;
@@ -49,7 +49,7 @@ esac
 test("a Nix on PATH is used, with settings that this user alone can read", async () => {
   process.env.PATH = `${fakeNix()}:${process.env.PATH}`;
   const settings = join(directory, "settings");
-  const nix = await provideNix(createInputs({ githubToken: "ghs_x" }), settings);
+  const nix = await provideNix(createNix({ githubToken: "ghs_x" }), settings);
   const configFile = join(settings, "nix.conf");
   expect(nix).toEqual({ bin: directory, version: "2.34.7", configFile });
   expect(readFileSync(configFile, "utf8")).toBe(nixConfig("ghs_x"));
@@ -79,7 +79,7 @@ test("a real Nix takes the settings", async () => {
   if (found === undefined) throw new Error("These tests need a Nix on PATH. Run script/bootstrap.");
   const { NIX_CONFIG: _, ...rest } = process.env;
   process.env = rest;
-  const nix = await provideNix(createInputs({ githubToken: "ghs_x" }), join(directory, "settings"));
+  const nix = await provideNix(createNix({ githubToken: "ghs_x" }), join(directory, "settings"));
   // Without the settings this Nix, or any other, refuses the command.
   expect(await runNix(nix, ["eval", "--json", "--expr", "builtins ? getFlake"])).toBe("true");
   // `nix config show` since 2.20; the old name stays.

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type CacheInputs, type Inputs, loadInputs } from "../../src/inputs.ts";
+import { type CacheInputs, type Inputs, loadInputs, type NixInputs } from "../../src/inputs.ts";
 
 /** What these tests read of action.yml. */
 export interface ActionFile {
@@ -37,9 +37,7 @@ export function loadWith(values: Record<string, string>): Inputs {
 export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
   return {
     flake: undefined,
-    nixVersion: "2.34.7",
-    nixTarball: undefined,
-    githubToken: "",
+    nix: createNix(),
     runner: {
       storageDriver: "fuse-overlayfs",
       subordinateIds: undefined,
@@ -54,6 +52,22 @@ export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
     dockerShim: false,
     doctor: false,
     keep: true,
+    ...overrides,
+  };
+}
+
+/** What a step without `with:` says of Nix, with some of it replaced. */
+export function createNix(overrides: Partial<NixInputs> = {}): NixInputs {
+  return {
+    mode: "auto",
+    version: "2.34.7",
+    tarball: undefined,
+    githubToken: "",
+    config: "",
+    substituters: [],
+    publicKeys: [],
+    acceptFlakeConfig: false,
+    cached: true,
     ...overrides,
   };
 }
