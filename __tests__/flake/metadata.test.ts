@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { flakeError, parseMetadata } from "../../src/flake/resolve.ts";
+import { parseMetadata } from "../../src/flake/resolve.ts";
 
 const rev = "7b45d94e6c0e0a5f0f6f5c1e2d3b4a5968778695";
 const narHash = "sha256-KOibAs9U5INErP7CHZILxomGlxedlde4cbMwAEiW2IE=";
@@ -74,59 +74,4 @@ test.each([
   ["without any URL", {}, "podman", { url: "podman", rev: "" }],
 ])("%s", (_, metadata, reference, expected) => {
   expect(parseMetadata(JSON.stringify(metadata), reference)).toEqual(expected);
-});
-
-const hint = " Give github-token: without one GitHub limits requests.";
-
-test.each([
-  [
-    "Nix 2.8: the error stands first, its place after it",
-    `warning: Git tree '/project' is dirty
-error: undefined variable 'nope'
-
-       at /nix/store/x-source/flake.nix:1:40:
-
-            1| { outputs = _: nope; }
-             |                ^
-(use '--show-trace' to show detailed location information)
-`,
-    "undefined variable 'nope'",
-  ],
-  [
-    "Nix 2.26: the error stands last, below its trace",
-    `error:
-       … while evaluating the attribute 'packages'
-         at «string»:1:2:
-
-       (stack trace truncated; use '--show-trace' to show the full, detailed trace)
-
-       error: attribute 'podman' missing
-       at /nix/store/x-source/flake.nix:3:5:
-`,
-    "attribute 'podman' missing",
-  ],
-  [
-    "GitHub's limit",
-    `error: unable to download 'https://api.github.com/repos/a/b/commits/HEAD': HTTP error 403
-
-       response body:
-
-       {"message":"API rate limit exceeded"}
-`,
-    `unable to download 'https://api.github.com/repos/a/b/commits/HEAD': HTTP error 403${hint}`,
-  ],
-  [
-    "too many requests",
-    "error: unable to download 'https://github.com/a': HTTP error 429 (Too Many Requests)\n",
-    `unable to download 'https://github.com/a': HTTP error 429 (Too Many Requests)${hint}`,
-  ],
-  [
-    "not found",
-    "error: unable to download 'https://github.com/a': HTTP error 404\n",
-    "unable to download 'https://github.com/a': HTTP error 404",
-  ],
-  ["something else than an error", "Segmentation\n\n  fault \nin\nthe evaluator\n", "fault in the evaluator"],
-  ["nothing", "", ""],
-])("of %s one line is left", (_, stderr, reason) => {
-  expect(flakeError("Cannot build x", stderr)).toEqual(new Error(`Cannot build x: ${reason}`));
 });

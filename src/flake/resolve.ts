@@ -2,6 +2,7 @@ import { ProgramError } from "../exec.ts";
 import type { Nix } from "../nix/nix.ts";
 import { runNix, tryNix } from "../nix/nix.ts";
 import type { System } from "../nix/releases.ts";
+import { flakeError } from "./errors.ts";
 import type { FlakeReference } from "./reference.ts";
 
 export interface LockedFlake {
@@ -96,23 +97,4 @@ export async function build(nix: Nix, flake: LockedFlake, attribute: string, lin
     if (error instanceof ProgramError) throw flakeError(`Cannot build ${installable}`, error.output.stderr);
     throw error;
   }
-}
-
-/** One line of what was tried, and of what Nix said, the errors rather than the trace. */
-export function flakeError(what: string, stderr: string): Error {
-  const lines = stderr.split("\n").map((line) => line.trim());
-  // Of a build that failed, newer versions of Nix say last that something depended on it.
-  const errors = lines.filter(
-    (line) => /^error:\s*\S/.test(line) && !/dependenc(y|ies) (failed|of)/.test(line),
-  );
-  const reason =
-    errors.at(-1) ??
-    lines
-      .filter((line) => line !== "")
-      .slice(-3)
-      .join(" ");
-  const hint = /HTTP error (403|429)/.test(stderr)
-    ? " Give github-token: without one GitHub limits requests."
-    : "";
-  return new Error(`${what}: ${reason.replace(/^error:\s*/, "")}${hint}`);
 }
