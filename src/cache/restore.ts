@@ -107,21 +107,40 @@ async function fetchSegment(
   { digest, file }: Segment,
   temporary: string,
 ): Promise<Segment | string> {
-  const transit = transitDirectory(temporary);
   // From an earlier job on this machine.
   if (await stat(file).catch(() => undefined)) return { digest, file };
+  const lack = await fetchEntry(key, [file], temporary);
+  if (lack !== undefined) return lack;
+  info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
+  return { digest, file };
+}
+
+/**
+ * Fetches an entry by its exact key.
+ *
+ * @param files where to put what is in it, by the same names
+ * @returns why it cannot be had, or undefined
+ */
+export async function fetchEntry(
+  key: string,
+  files: readonly string[],
+  temporary: string,
+): Promise<string | undefined> {
+  const transit = transitDirectory(temporary);
   const { result: found, fault } = await ask(downloadSeconds, "The download", () =>
     restoreCache([transit], key, [], { segmentTimeoutInMs: stallSeconds * 1000 }),
   );
   if (fault !== undefined) return `cannot be fetched: ${fault}`;
   // The service may answer with a longer key.
-  if (found !== key) return "is no longer in the cache";
+  if (found !== key) return absent;
   try {
     // Out of the transit directory, which may hold only the new segment when that is saved.
-    await move(join(transit, basename(file)), file);
-    info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
-    return { digest, file };
+    for (const file of files) await move(join(transit, basename(file)), file);
+    return undefined;
   } catch (error) {
     return `is not in its cache entry (${messageOf(error)})`;
   }
 }
+
+/** Why an entry cannot be had that is not there. */
+export const absent = "is no longer in the cache";

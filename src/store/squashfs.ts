@@ -9,6 +9,8 @@ export interface Archive {
   made?: Readonly<Record<string, string>>;
   /** Working directory of mksquashfs, where the files of `made` are. */
   directory: string;
+  /** All in it belongs to root, as the owners say nothing. */
+  ownerless?: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface Archive {
 export async function makeSquashfs(
   environment: Environment,
   file: string,
-  { sources, exclude, made = {}, directory }: Archive,
+  { sources, exclude, made = {}, directory, ownerless = false }: Archive,
   seconds: number,
 ): Promise<void> {
   await inside(
@@ -31,6 +33,8 @@ export async function makeSquashfs(
       ...[...sources, file],
       ...["-noappend", "-no-progress", "-quiet", "-comp", "zstd", "-Xcompression-level", "3"],
       ...["-mkfs-time", "0", "-root-time", "0", ...(exclude === undefined ? [] : ["-ef", exclude])],
+      // A single directory would not keep its name.
+      ...(ownerless ? ["-all-root", "-keep-as-directory"] : []),
       // Pseudo files, read by a command that mksquashfs runs in its working directory.
       ...Object.entries(made).flatMap(([path, from]) => ["-p", `${path} F 0 600 0 0 cat ${from}`]),
     ],

@@ -1,0 +1,65 @@
+import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "../exec.ts";
+import { isThere } from "../files.ts";
+
+/** Where store paths come from: an archive, or the directory at which one is mounted. */
+export type Source = { tar: string } | { directory: string };
+
+/**
+ * Brings those of the store paths that a store lacks into it: beside their places first, so that there is no half path
+ * at any time.
+ *
+ * @param names of store paths, without /nix/store
+ * @param store absolute path of the directory that they go to
+ * @returns those that were missing
+ */
+export async function bringIn(source: Source, names: readonly string[], store: string): Promise<string[]> {
+  await mkdir(store, { recursive: true });
+  const there = new Set(await readdir(store));
+  const missing = names.filter((name) => !there.has(name));
+  if (missing.length === 0) return [];
+  const beside = await mkdtemp(join(store, ".podman-rootless-"));
+  try {
+    await copy(source, missing, beside);
+    for (const name of missing) await moveIn(join(beside, name), join(store, name));
+  } finally {
+    await remove(beside);
+  }
+  return missing;
+}
+
+function copy(source: Source, names: readonly string[], to: string): Promise<string> {
+  // A closure may have more names than fit into a command's arguments: they come in parts.
+  const parts: string[][] = [];
+  for (let at = 0; at < names.length; at += 500) parts.push(names.slice(at, at + 500));
+  return parts.reduce<Promise<string>>(async (before, part) => {
+    await before;
+    return "tar" in source
+      ? run("tar", ["--extract", "--no-same-owner", "--file", source.tar, "--directory", to, "--", ...part])
+      : run("cp", [
+          ...["--recursive", "--no-dereference", "--preserve=mode,timestamps,links", "--reflink=auto"],
+          ...["--target-directory", to, "--", ...part.map((name) => join(source.directory, name))],
+        ]);
+  }, Promise.resolve(""));
+}
+
+async function moveIn(path: string, target: string): Promise<void> {
+  const stat = await lstat(path);
+  // Another job on this machine was first.
+  if (await isThere(target)) return;
+  if (!stat.isDirectory()) return await rename(path, target);
+  // rename(2) of a directory writes its "..", which needs write permission on it.
+  await chmod(path, 0o755);
+  await rename(path, target).catch((error: NodeJS.ErrnoException) => {
+    if (!["ENOTEMPTY", "EEXIST"].includes(error.code ?? "")) throw error;
+  });
+  if (await isThere(target)) await chmod(target, 0o555);
+}
+
+/** With what is in it: store paths are read-only. */
+export async function remove(directory: string): Promise<void> {
+  if (!(await isThere(directory))) return;
+  await run("chmod", ["-R", "u+w", directory]);
+  await rm(directory, { recursive: true, force: true });
+}
