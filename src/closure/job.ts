@@ -32,7 +32,7 @@ export interface ClosureRequest extends Place, Pick<Inputs, "flake" | "nix" | "c
 export interface Warm {
   /** Without settings, which are the step's. */
   nix: Nix;
-  rootfs: Omit<Rootfs, "path">;
+  rootfs: Rootfs;
   /** As {@link Environment.nix}. */
   directory?: string;
 }
@@ -168,10 +168,13 @@ function warmOf({ identity, found }: Plan, record: ClosureRecord, directory: str
   const url = identity.url ?? (record.rev === "" ? record.url : record.url.replaceAll(record.rev, rev));
   return {
     nix: { bin: nix.bin, version: nix.version },
-    rootfs: { contents, roots, url, rev },
+    rootfs: { path: pathOf(contents), contents, roots, url, rev },
     ...(directory !== undefined && { directory }),
   };
 }
+
+const pathOf = (contents: Rootfs["contents"]): string =>
+  contents.kind === "fhs" ? contents.path : (contents.programs.podman ?? "");
 
 /** By both names: once Nix is there, a job finds it, and would look for a closure without one. */
 async function keepAll({ parts }: Plan, record: ClosureRecord, directory?: string): Promise<void> {

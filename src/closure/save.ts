@@ -36,6 +36,7 @@ export async function saveClosure(
   temporary: string,
 ): Promise<void> {
   if (!isFeatureAvailable()) return;
+  if (seconds <= 0) throw new Error("no time is left of cache-save-timeout");
   const { key, digest, form, record } = closure;
   await upload(key, temporary, async (directory) => {
     const paths = await requisites(closure);
