@@ -2,13 +2,14 @@ import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { info } from "@actions/core";
 import { noCache, provideStore } from "./cache/job.ts";
+import { provideClosure } from "./closure/job.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut, ownDirectory, resolvePath, runtimeDirectory } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
 import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
-import { provideNix } from "./nix/nix.ts";
+import { offerNix, provideNix } from "./nix/nix.ts";
 import { setOutputs } from "./outputs.ts";
 import type { Place } from "./place.ts";
 import { prepareRunner } from "./runner/prepare.ts";
@@ -30,22 +31,28 @@ export async function main(place: Place): Promise<void> {
 
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
   const settings = await stage("Runner", () => prepareRunner({ ...inputs, ...places }, rememberUndo));
-  const nix = await stage("Nix", () => provideNix(inputs.nix, join(home, "nix")));
+  const request = { ...place, ...inputs, home };
+  const { warm, settle } = await stage("Closure", () => provideClosure(request, rememberUndo));
+  const ownNix = join(home, "nix");
+  const nix = warm
+    ? await offerNix(warm.nix, inputs.nix, ownNix)
+    : await stage("Nix", () => provideNix(inputs.nix, ownNix));
   const flake = { ...place, flake: inputs.flake, link: join(home, "rootfs") };
-  const rootfs = await stage("Flake", () => buildRootfs(nix, flake));
+  const rootfs = warm?.rootfs ?? (await stage("Flake", () => buildRootfs(nix, flake)));
+  const closure = warm === undefined ? await settle(nix, rootfs) : undefined;
   const environment = await layOut({
     ...place,
     ...inputs,
     ...settings,
     rootfs: rootfs.path,
-    nix: nix.directory,
+    nix: warm?.directory ?? nix.directory,
   });
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
   if (shared) remember({ undo: [] });
   else {
     const erase = !inputs.keep && (await isEmpty(environment.graphRoot));
-    remember({ environment, settings: inputs.cache, erase });
+    remember({ environment, settings: inputs.cache, erase, ...(closure && { closure }) });
     await forget(environment);
   }
   await stage("Environment", () => command(environment, "start"));

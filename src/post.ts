@@ -4,6 +4,7 @@ import { getInput, info, warning } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import { clearTransit } from "./cache/restore.ts";
 import { type SaveSettings, saveStore } from "./cache/save.ts";
+import { type CachedClosure, saveClosure } from "./closure/save.ts";
 import { within } from "./deadline.ts";
 import { command, type Environment, inside } from "./environment/environment.ts";
 import { ownDirectory } from "./environment/layout.ts";
@@ -16,7 +17,8 @@ import type { State } from "./state.ts";
 import { saveVolumes } from "./volumes/job.ts";
 
 /**
- * Ends the API service, saves what is new in the image store and in volumes, ends the environment, and takes back what
+ * Ends the API service, saves what is new in the image store, in volumes and of
+ * the environment's own store paths, ends the environment, and takes back what
  * was done to the machine.
  */
 export async function post(state: State, place: Place): Promise<void> {
@@ -36,8 +38,9 @@ export async function post(state: State, place: Place): Promise<void> {
 }
 
 async function end(environment: Environment, state: State, place: Place): Promise<void> {
-  const { settings, cache, volumes = [], erase = false, litter = [] } = state;
-  if (settings !== undefined && (cache !== undefined || volumes.length > 0) && maySave(settings)) {
+  const { settings, cache, closure, volumes = [], erase = false, litter = [] } = state;
+  const some = cache !== undefined || closure !== undefined || volumes.length > 0;
+  if (settings !== undefined && some && maySave(settings)) {
     await save(environment, settings, state, place);
   }
   // In the environment, where all owners of files are the user's.
@@ -55,11 +58,11 @@ async function end(environment: Environment, state: State, place: Place): Promis
   for (const directory of around) await rmdir(directory).catch(() => {});
 }
 
-/** Saves what is new; both parts together take no longer than one may. */
+/** Saves what is new; all parts together take no longer than one may. */
 async function save(
   environment: Environment,
   settings: CacheInputs,
-  { cache, named = [], volumes = [] }: State,
+  { cache, closure, named = [], volumes = [] }: State,
   place: Place,
 ): Promise<void> {
   const begun = performance.now();
@@ -68,11 +71,28 @@ async function save(
       (error: unknown) => warning(`The image store is not saved: ${messageOf(error)}`),
     );
   }
-  if (volumes.length > 0) {
-    // After the store, with the rest of its time: both go through one directory.
-    const left = settings.saveSeconds - (performance.now() - begun) / 1000;
-    await stage("Save volumes", () => saveVolumes(environment, volumes, settings, place, left));
+  // After the store, with the rest of its time: all go through one directory.
+  const left = () => settings.saveSeconds - (performance.now() - begun) / 1000;
+  if (closure !== undefined) {
+    const saving = () => saveClosureInTime(environment, closure, settings.limit, left(), place);
+    await stage("Save closure", saving).catch((error: unknown) =>
+      warning(`The environment's store paths are not saved: ${messageOf(error)}`),
+    );
   }
+  if (volumes.length > 0) {
+    await stage("Save volumes", () => saveVolumes(environment, volumes, settings, place, left()));
+  }
+}
+
+async function saveClosureInTime(
+  environment: Environment,
+  closure: CachedClosure,
+  limit: number,
+  seconds: number,
+  { temporary }: Place,
+): Promise<void> {
+  const saving = saveClosure(environment, closure, limit, seconds, temporary);
+  await within(seconds, "Saving", saving).finally(() => clearTransit(temporary));
 }
 
 /** A save that takes too long is given up: what is uploaded of it by then is no entry, and the service forgets it. */

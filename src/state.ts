@@ -1,5 +1,6 @@
 import { getState, saveState } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
+import type { CachedClosure } from "./closure/save.ts";
 import type { Environment } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
 import type { Undo } from "./runner/finding.ts";
@@ -23,6 +24,8 @@ export interface State {
   settings?: CacheInputs;
   /** Absent when the cache is off or this podman cannot use it. */
   cache?: CachedStore;
+  /** Absent when the environment's store paths are not to be saved: the cache has them, or is off. */
+  closure?: CachedClosure;
   /** Ids of the images that the step named. */
   named?: string[];
   /** Absent when no cache mounts or volumes are to be saved. */

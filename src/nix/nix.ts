@@ -15,19 +15,23 @@ export type { Nix } from "./find.ts";
  * @param directory where its settings are kept, readable by this user only: they may hold the token
  */
 export async function provideNix(inputs: NixInputs, directory: string): Promise<Nix> {
-  const configFile = join(directory, "nix.conf");
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeFile(configFile, nixConfig(inputs.githubToken), { mode: 0o600 });
   const found = await findNix();
   if (found !== undefined) {
     info(`Using Nix ${found.version} at ${found.bin}`);
-    if (!process.env.PATH?.split(":").includes(found.bin)) addPath(found.bin);
-    return { ...found, configFile };
+    return await offerNix(found, inputs, directory);
   }
   const tarball = inputs.tarball ?? releaseTarball(inputs.version, currentSystem());
-  const installed = await installNix(tarball, directory);
-  addPath(installed.bin);
-  return { ...installed, configFile };
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return await offerNix(await installNix(tarball, directory), inputs, directory);
+}
+
+/** Gives a Nix to later steps, and the settings of this step to it. */
+export async function offerNix(nix: Nix, inputs: NixInputs, directory: string): Promise<Nix> {
+  const configFile = join(directory, "nix.conf");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeFile(configFile, nixConfig(inputs.githubToken), { mode: 0o600 });
+  if (!process.env.PATH?.split(":").includes(nix.bin)) addPath(nix.bin);
+  return { ...nix, configFile };
 }
 
 /** Settings for the commands of this action, in the format of nix.conf(5). */

@@ -3,8 +3,8 @@ import { reasonOf } from "./apply.ts";
 import type { Undo } from "./finding.ts";
 import { doStep } from "./steps.ts";
 
-/** In the words of the C library, of usermod(8) and of apparmor_parser(8). */
-const gone = /no such file or directory|does(n't| not) exist|ENOENT/i;
+/** In the words of the C library, of usermod(8), of apparmor_parser(8) and of umount(8). */
+const gone = /no such file or directory|does(n't| not) exist|ENOENT|: not mounted|no mount point specified/i;
 
 /**
  * Takes back what was done to the machine, from last to first. What cannot be is one warning each.
