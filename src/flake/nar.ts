@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { lstat, readdir, readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+
+/** A file system object as far as Nix keeps it: no owners, no times, one permission. */
+export type Tree =
+  | { kind: "directory"; entries: Map<string, Tree> }
+  | { kind: "link"; target: string }
+  | { kind: "file"; executable: boolean; read(): Promise<Buffer> };
+
+/** Takes the bytes of a serialisation, in order. */
+export type Sink = (chunk: Buffer) => void;
+
+/** A store path, as `nix-store --import` takes it in. */
+export interface ExportedPath {
+  path: string;
+  /** Store paths, sorted; the path itself where it refers to itself. */
+  references: string[];
+  tree: Tree;
+}
+
+/** Serialises a tree as `nix-store --dump` does; see "Nix Archive (NAR)" in Nix's manual. */
+export async function serialize(tree: Tree, sink: Sink): Promise<void> {
+  sink(words("nix-archive-1"));
+  await serializeNode(tree, sink);
+}
+
+async function serializeNode(tree: Tree, sink: Sink): Promise<void> {
+  if (tree.kind === "link") return sink(words("(", "type", "symlink", "target", tree.target, ")"));
+  if (tree.kind === "file") {
+    const mark = tree.executable ? ["executable", ""] : [];
+    sink(words("(", "type", "regular", ...mark, "contents"));
+    sink(field(await tree.read()));
+    return sink(words(")"));
+  }
+  sink(words("(", "type", "directory"));
+  for (const [name, child] of sorted(tree.entries)) {
+    sink(words("entry", "(", "name", name, "node"));
+    await serializeNode(child, sink);
+    sink(words(")"));
+  }
+  sink(words(")"));
+}
+
+/** The hash by which Nix knows a tree, such as "sha256-u0p...=": of its serialisation, in base64. */
+export async function narHash(tree: Tree): Promise<string> {
+  const hash = createHash("sha256");
+  await serialize(tree, (chunk) => hash.update(chunk));
+  return `sha256-${hash.digest("base64")}`;
+}
+
+/** "NIXE", little endian. */
+const exportMagic = 0x4558494e;
+
+/**
+ * Serialises store paths as `nix-store --export` does.
+ *
+ * @param paths each after those that it refers to
+ */
+export async function serializeExport(paths: readonly ExportedPath[], sink: Sink): Promise<void> {
+  for (const { path, references, tree } of paths) {
+    sink(number(1));
+    await serialize(tree, sink);
+    // No deriver, and no signature.
+    sink(Buffer.concat([number(exportMagic), words(path), number(references.length), words(...references)]));
+    sink(Buffer.concat([words(""), number(0)]));
+  }
+  sink(number(0));
+}
+
+/**
+ * The tree at a path of the file system. Contents of files are read when asked for.
+ *
+ * @throws {Error} for what is neither directory, file nor link, and for names that are not UTF-8
+ */
+export async function readTree(path: string): Promise<Tree> {
+  const stat = await lstat(path);
+  if (stat.isSymbolicLink()) return { kind: "link", target: utf8(await readlink(path, "buffer"), path) };
+  if (stat.isFile()) {
+    return { kind: "file", executable: (stat.mode & 0o100) !== 0, read: () => readFile(path) };
+  }
+  if (!stat.isDirectory()) throw new Error(`${path} is neither a directory, a file nor a link`);
+  const entries = new Map<string, Tree>();
+  for (const bytes of await readdir(path, { encoding: "buffer" })) {
+    const name = utf8(bytes, path);
+    entries.set(name, await readTree(join(path, name)));
+  }
+  return { kind: "directory", entries };
+}
+
+function utf8(bytes: Buffer, path: string): string {
+  const text = bytes.toString();
+  if (!Buffer.from(text).equals(bytes)) throw new Error(`${path} has a name that is not UTF-8: ${text}`);
+  return text;
+}
+
+/** By bytes, as Nix has it: JavaScript's own order is that of UTF-16. */
+const sorted = (entries: Map<string, Tree>): [string, Tree][] =>
+  [...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+
+/** 64 bits, little endian. */
+function number(value: number): Buffer {
+  const buffer = Buffer.alloc(8);
+  buffer.writeBigUInt64LE(BigInt(value));
+  return buffer;
+}
+
+/** Bytes after their length, filled up with zeros to a multiple of 8. */
+const field = (bytes: Buffer): Buffer =>
+  Buffer.concat([number(bytes.length), bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)]);
+
+const words = (...texts: string[]): Buffer => Buffer.concat(texts.map((text) => field(Buffer.from(text))));
