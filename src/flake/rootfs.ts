@@ -4,6 +4,7 @@ import { info } from "@actions/core";
 import type { Nix } from "../nix/nix.ts";
 import { runNix } from "../nix/nix.ts";
 import { currentSystem } from "../nix/releases.ts";
+import { substituteRootfs } from "./locked-rootfs.ts";
 import { parseReference } from "./reference.ts";
 import { build, candidateAttributes, lockFlake } from "./resolve.ts";
 
@@ -43,6 +44,10 @@ export interface RootfsRequest {
  * @throws {Error} for a flake that cannot be read or built, or that has no podman
  */
 export async function buildRootfs(nix: Nix, request: RootfsRequest): Promise<Rootfs> {
+  if (request.flake === undefined) {
+    const locked = await substituteRootfs(nix, request.action, currentSystem(), request.link);
+    if (locked !== undefined) return locked;
+  }
   const reference = parseReference(request.flake, request.action, request.workspace);
   const locked = await lockFlake(nix, reference);
   info(`Flake ${locked.url}, revision ${locked.rev}`);

@@ -23,3 +23,7 @@ export const runNix = (nix: Nix, args: readonly string[], options: RunOptions = 
 /** Runs `nix ARGS` and returns how it ended. */
 export const tryNix = (nix: Nix, args: readonly string[], options: RunOptions = {}) =>
   tryRun(join(nix.bin, "nix"), args, withConfig(nix, options));
+
+/** Runs `nix-store ARGS` and returns how it ended. */
+export const tryNixStore = (nix: Nix, args: readonly string[], options: RunOptions = {}) =>
+  tryRun(join(nix.bin, "nix-store"), args, withConfig(nix, options));
