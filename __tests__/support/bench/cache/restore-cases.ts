@@ -1,6 +1,6 @@
+import { one, type Runs, type Unpaired } from "../cases.ts";
 import type { Pair } from "../statistics.ts";
 import type { Aim } from "../suite.ts";
-import { one, type Runs, type Unpaired } from "./cases.ts";
 import type { Desk } from "./desk.ts";
 import type { Restored } from "./requests.ts";
 import { readImage, readMounted, restores } from "./sides.ts";

@@ -1,5 +1,5 @@
+import { one, type Unpaired } from "../cases.ts";
 import type { Pair } from "../statistics.ts";
-import { one, type Unpaired } from "./cases.ts";
 import type { Desk } from "./desk.ts";
 import { postUnchanged, type Saved, saveArchive, saveSegment, saveTar } from "./sides.ts";
 import type { Change, Stored } from "./stored.ts";

@@ -1,10 +1,10 @@
 import { imageRegistryData } from "../../assets/images.ts";
-import type { Unpaired } from "../cache/cases.ts";
 import { type Desk, openDesk } from "../cache/desk.ts";
 import { allSizes, largeRegistryData, quickSizes } from "../cache/images.ts";
 import { flatCases, readCases, restoreCases } from "../cache/restore-cases.ts";
 import { changeCases, saveCases, unchangedCases } from "../cache/save-cases.ts";
 import { makeStored, type Stored } from "../cache/stored.ts";
+import type { Unpaired } from "../cases.ts";
 import type { Case, Open } from "../suite.ts";
 
 /** A store that comes back as segments, against what else there is, each on the same images. */

@@ -1,6 +1,7 @@
 import { type NativeMachine, startNativeMachine } from "../../world/native.ts";
 import type { Pair } from "../statistics.ts";
 import type { Aim, Case, Open } from "../suite.ts";
+import { timed } from "../timed.ts";
 
 /** A bash script with `podman`; the two sides differ in which one that is. */
 interface Command {
@@ -93,14 +94,6 @@ export const open: Open = async ({ quick }) => {
     throw error;
   }
 };
-
-/** A script that prints the microseconds another one takes, seen from within the machine. */
-const timed = (before: string, script: string) => `measured() { ${script}
-  }
-  { ${before}
-  } >/dev/null
-  from=$EPOCHREALTIME; measured >/dev/null; to=$EPOCHREALTIME
-  echo $((\${to/./} - \${from/./}))`;
 
 /** Runs a script in the folder of what was prepared, with a side's podman on PATH, and returns what it prints. */
 async function onSide(desk: NativeMachine, side: keyof Pair, script: string): Promise<string> {

@@ -1,5 +1,5 @@
-import type { Pair } from "../statistics.ts";
-import type { Aim, Case, Unit } from "../suite.ts";
+import type { Pair } from "./statistics.ts";
+import type { Aim, Case, Unit } from "./suite.ts";
 
 /** A case that will be run as often as its suite wants. */
 export type Unpaired = Omit<Case, "pairs" | "warmUps">;

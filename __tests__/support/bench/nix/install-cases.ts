@@ -1,0 +1,44 @@
+import { one, type Unpaired } from "../cases.ts";
+import { timed } from "../timed.ts";
+import type { Desk } from "./desk.ts";
+
+/** On the file system of /nix, beside it. */
+const BESIDE = "/opt/bench";
+
+/** Nothing of an earlier run is there, nor waits to be written to the disk. */
+const clean = `sudo chmod -R u+w /nix ${BESIDE} 2>/dev/null || :
+  sudo rm -rf /nix ${BESIDE}; sudo install -d -o runner ${BESIDE}; sync -f ${BESIDE}`;
+
+/** Nix from a server on loopback, on a machine that has none, against the same tarball without the action. */
+export function installCases(desk: Desk): Unpaired[] {
+  const { machine } = desk;
+  const { "nix-url": url = "", "nix-sha256": sha256 = "" } = desk.world.inputs;
+  const take = async (script: string) => Number(await desk.sh(machine, timed(clean, script))) / 1000;
+  const subject = async () => {
+    await desk.sh(machine, clean);
+    const temporary = `/home/runner/work/_temp/nix`;
+    const { milliseconds, bin } = await desk.ours(machine, "install", {
+      tarball: { url, sha256 },
+      temporary,
+    });
+    await desk.sh(machine, `${bin}/nix-store --check-validity ${bin.replace(/\/bin$/, "")}`);
+    return milliseconds;
+  };
+  const unpack = `curl --silent --fail ${url} | tar --extract --xz --directory ${BESIDE}`;
+  // As its documentation has people do; there it asks sudo for /nix itself.
+  const script = `sudo install -d -o runner /nix; ${unpack}; sh ${BESIDE}/nix-*/install --no-daemon`;
+  return [
+    one(
+      "install",
+      ["installer", "curl and tar"],
+      { subject, peer: () => take(unpack) },
+      { aim: { ratio: 1.1 } },
+    ),
+    one(
+      "install",
+      ["installer", "the tarball's install script"],
+      { subject, peer: () => take(script) },
+      { aim: { ratio: 1 } },
+    ),
+  ];
+}
