@@ -1,3 +1,5 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { debug, isDebug } from "@actions/core";
 import { getExecOutput } from "@actions/exec";
 import { lastWords } from "./log.ts";
@@ -68,10 +70,7 @@ export async function tryRun(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Output> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...process.env, ...options.env })) {
-    if (value !== undefined) env[name] = value;
-  }
+  const env = environmentOf(options);
   if (isDebug()) debug(`run ${JSON.stringify([program, ...args])}`);
   try {
     // The shell is for the redirection alone: by itself the library leaves a pipe open, for which a program that
@@ -90,3 +89,75 @@ export async function tryRun(
     return { code: 127, stdout: "", stderr: String(error) };
   }
 }
+
+function environmentOf(options: RunOptions): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...process.env, ...options.env })) {
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+/**
+ * Runs a program with what a source gives as its standard input, at the pace at which the program reads. The source is
+ * read to its end, also where the program ends before: what the source says of itself comes first.
+ *
+ * @throws {ProgramError} when the program ends with another code than 0
+ * @throws whatever the source does; the program has ended by then
+ */
+export async function pipeInto(
+  program: string,
+  args: readonly string[],
+  source: AsyncIterable<Uint8Array>,
+  options: Omit<RunOptions, "stdin" | "show"> = {},
+): Promise<string> {
+  if (isDebug()) debug(`pipe into ${JSON.stringify([program, ...args])}`);
+  const child = spawn(program, args, {
+    stdio: "pipe",
+    env: environmentOf(options),
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  });
+  // EPIPE of a program that reads no more: how it ends says why.
+  child.stdin.on("error", () => {});
+  const ended = endOf(child);
+  try {
+    for await (const chunk of source) {
+      if (child.stdin.writable && !child.stdin.write(chunk)) await canWrite(child.stdin, ended);
+    }
+    child.stdin.end();
+  } catch (error) {
+    child.kill("SIGKILL");
+    await ended;
+    throw error;
+  }
+  const output = await ended;
+  if (output.code !== 0) throw new ProgramError(program, args, output);
+  return output.stdout;
+}
+
+/** As `tryRun` gives it. */
+function endOf(child: ChildProcessByStdio<Writable, Readable, Readable>): Promise<Output> {
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      texts[name] += text;
+    });
+  }
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ code: 127, stdout: "", stderr: String(error) }));
+    child.once("close", (code) => resolve({ code: code ?? endedBySignal, ...texts }));
+  });
+}
+
+/** Until a stream takes more, or never will. */
+const canWrite = (stream: Writable, ended: Promise<unknown>): Promise<unknown> =>
+  Promise.race([
+    ended,
+    new Promise<void>((resolve) => {
+      const done = () => {
+        stream.off("drain", done).off("close", done);
+        resolve();
+      };
+      stream.on("drain", done).on("close", done);
+    }),
+  ]);

@@ -33,10 +33,10 @@ export async function main(place: Place): Promise<void> {
   const settings = await stage("Runner", () => prepareRunner({ ...inputs, ...places }, rememberUndo));
   const request = { ...place, ...inputs, home };
   const { warm, settle } = await stage("Closure", () => provideClosure(request, rememberUndo));
-  const ownNix = join(home, "nix");
+  const nixPlaces = { settings: join(home, "nix"), own: ownDirectory(), ...place, tools: settings.tools };
   const nix = warm
-    ? await offerNix(warm.nix, inputs.nix, ownNix)
-    : await stage("Nix", () => provideNix(inputs.nix, ownNix));
+    ? await offerNix(warm.nix, inputs.nix, nixPlaces)
+    : await stage("Nix", () => provideNix(inputs.nix, nixPlaces));
   const flake = { ...place, flake: inputs.flake, link: join(home, "rootfs") };
   const rootfs = warm?.rootfs ?? (await stage("Flake", () => buildRootfs(nix, flake)));
   const closure = warm === undefined ? await settle(nix, rootfs) : undefined;

@@ -14,7 +14,8 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { command, type Environment, enter, inside, tryInside } from "../../src/environment/environment.ts";
-import { type LayoutRequest, layOut, quote, renderPodman } from "../../src/environment/layout.ts";
+import { type LayoutRequest, layOut, renderPodman } from "../../src/environment/layout.ts";
+import { quote } from "../../src/quote.ts";
 import { run, tryRun } from "../../src/exec.ts";
 
 const variables = { ...process.env };

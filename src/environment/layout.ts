@@ -3,6 +3,7 @@ import { access, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { shortDigest } from "../digest.ts";
+import { quote } from "../quote.ts";
 import { type Environment, enter } from "./environment.ts";
 
 /** What an environment is, and where its files are to be. */
@@ -76,7 +77,3 @@ async function isOwn(directory: string, uid: number): Promise<boolean> {
 export function renderPodman(environment: Environment): string {
   return `#!/bin/sh\nexec ${enter(environment).map(quote).join(" ")} exec podman "$@"\n`;
 }
-
-/** Quotes a word for sh(1). */
-export const quote = (word: string): string =>
-  /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

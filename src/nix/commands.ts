@@ -2,18 +2,18 @@ import { join } from "node:path";
 import { type RunOptions, run, tryRun } from "../exec.ts";
 import type { Nix } from "./find.ts";
 
+/** Where Nix looks for settings by itself, unless the job says otherwise. */
 const usersConfig = (): string =>
+  process.env.NIX_USER_CONF_FILES ||
   join(process.env.XDG_CONFIG_HOME || join(process.env.HOME ?? "/", ".config"), "nix", "nix.conf");
+
+/** NIX_USER_CONF_FILES with ours in front: earlier files win over later ones. */
+export const configFiles = (configFile: string | undefined): string =>
+  [...new Set([configFile, ...usersConfig().split(":")])].filter((file) => file).join(":");
 
 const withConfig = (nix: Nix, options: RunOptions): RunOptions => ({
   ...options,
-  env: {
-    ...options.env,
-    // Earlier files win over later ones; the second is where Nix looks by itself.
-    NIX_USER_CONF_FILES: [nix.configFile, process.env.NIX_USER_CONF_FILES || usersConfig()]
-      .filter((file) => file !== undefined)
-      .join(":"),
-  },
+  env: { ...options.env, NIX_USER_CONF_FILES: configFiles(nix.configFile) },
 });
 
 /** Runs `nix ARGS` and returns its standard output. */

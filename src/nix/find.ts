@@ -1,8 +1,10 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, readlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { tryRun } from "../exec.ts";
+import { isThere } from "../files.ts";
 import { isAtLeast } from "../version.ts";
+import { homeDirectory, type NixPlaces, nixRoot, programsOf } from "./programs.ts";
 
 /** A Nix that can be run. */
 export interface Nix {
@@ -12,6 +14,8 @@ export interface Nix {
   version: string;
   /** Settings for its commands, added with NIX_USER_CONF_FILES; see nix.conf(5). */
   configFile?: string;
+  /** Store path of a Nix that this action installed, now or earlier. Absent: another one. */
+  path?: string;
   /**
    * Absolute path of the directory that is /nix in the environment and for Nix's commands, where the machine has no
    * /nix and none could be made; the programs in `bin` see to that. Absent: the machine's /nix.
@@ -49,6 +53,25 @@ export function parseVersion(line: string): string | undefined {
 }
 
 export const isFlakeCapable = (version: string): boolean => isAtLeast(version, ...oldest);
+
+/**
+ * A Nix that this action installed earlier, at /nix or below the home directory, and that is still there.
+ *
+ * @param version the only one that will do; undefined: any
+ */
+export async function findEarlierNix(places: NixPlaces, version?: string): Promise<Nix | undefined> {
+  const path = await readlink(nixRoot(places)).catch(() => "");
+  const [, has] = /^\/nix\/store\/[0-9a-z]{32}-nix-(\d[\w.]*)$/.exec(path) ?? [];
+  if (has === undefined || !isFlakeCapable(has) || (version !== undefined && has !== version))
+    return undefined;
+  for (const directory of ["/nix", homeDirectory(places)]) {
+    if (!(await isThere(join(onMachine({ directory }, path), "bin", "nix")))) continue;
+    const bin = await programsOf(places, directory, path);
+    if ((await tryRun(join(bin, "nix"), ["--version"])).code !== 0) continue;
+    return { bin, version: has, path, ...(directory !== "/nix" && { directory }) };
+  }
+  return undefined;
+}
 
 async function isExecutable(path: string): Promise<boolean> {
   try {

@@ -1,85 +1,136 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { info } from "@actions/core";
-import { run, tryRunAsRoot } from "../exec.ts";
+import { ProgramError, pipeInto, run } from "../exec.ts";
+import { isThere } from "../files.ts";
+import { lastWords } from "../log.ts";
+import { makeParts, type NixDirectory, provideDirectory, removeEmpty } from "./directory.ts";
 import { download } from "./download.ts";
 import type { Nix } from "./find.ts";
+import { type NixPlaces, nixRoot, programsOf } from "./programs.ts";
 import type { Tarball } from "./releases.ts";
 
 /**
- * Installs Nix for this user alone from a release tarball, below a /nix that the user owns. Store paths are
- * unpacked beside the store and moved in whole; a failed installation leaves nothing of its own.
- *
- * @param temporary a directory for the download
+ * Installs Nix for this user alone from a release tarball. It is unpacked as it comes, beside the store, and its store
+ * paths are moved in whole once its hash is known to be right; a failed installation leaves nothing of its own.
  */
-export async function installNix(tarball: Tarball, temporary: string): Promise<Nix> {
-  const file = join(temporary, "nix.tar.xz");
-  await mkdir(temporary, { recursive: true });
-  await download(tarball, file);
-  const ownsNix = await makeNixDirectory();
+export async function installNix(tarball: Tarball, places: NixPlaces): Promise<Nix> {
+  const start = performance.now();
+  const directory = await provideDirectory(places);
   try {
-    return await unpack(file);
+    const beside = await download(tarball, (bytes) => unpack(bytes, directory, places));
+    let moved: string[] = [];
+    try {
+      const path = nixPath(await readFile(join(beside, registration), "utf8").catch(() => ""));
+      moved = await moveIn(join(beside, "store"), directory);
+      const nix = await register(path, join(beside, registration), directory, places);
+      const where = directory.home ? `, below ${directory.path}` : "";
+      info(`Installed Nix ${nix.version} in ${secondsSince(start)} s: ${path}${where}`);
+      return nix;
+    } catch (error) {
+      for (const path of moved) await removeTree(path);
+      throw error;
+    } finally {
+      await removeTree(beside);
+    }
   } catch (error) {
-    if (ownsNix) await tryRunAsRoot("rm", ["-rf", "/nix"]);
+    await removeEmpty(directory);
     throw error;
-  } finally {
-    await rm(file, { force: true });
   }
 }
 
-/** Makes /nix, owned by this user. Returns whether it was not there before. */
-async function makeNixDirectory(): Promise<boolean> {
-  const uid = process.getuid?.() ?? 0;
-  const existing = await lstat("/nix").catch(() => undefined);
-  if (existing !== undefined) {
-    if (existing.uid === uid) return false;
-    throw new Error(
-      `/nix belongs to uid ${existing.uid} and no Nix of 2.8 or newer is on PATH. Put that installation's nix on PATH, or remove /nix.`,
-    );
+const secondsSince = (start: number): string => ((performance.now() - start) / 1000).toFixed(1);
+
+/** In a tarball: its store paths in the format of `nix-store --dump-db`, one field a line. */
+const registration = ".reginfo";
+
+/** Unpacks a tarball into a new directory on the store's file system, and returns its path. */
+async function unpack(
+  bytes: AsyncIterable<Uint8Array>,
+  directory: NixDirectory,
+  places: NixPlaces,
+): Promise<string> {
+  const beside = await makeRoom(directory, places);
+  const args = ["--extract", "--xz", "--no-same-owner", "--strip-components=1", "--directory", beside];
+  try {
+    // Several blocks at a time, where the tarball has several.
+    await pipeInto("tar", args, bytes, { env: { XZ_DEFAULTS: "--threads=0" } });
+    return beside;
+  } catch (error) {
+    await removeTree(beside);
+    if (!(error instanceof ProgramError)) throw error;
+    throw new Error(`Cannot unpack Nix in ${beside}: ${lastWords(error.output.stderr)}`);
   }
-  const { code, stderr } = await tryRunAsRoot("install", ["-d", "-m", "0755", "-o", `${uid}`, "/nix"]);
-  if (code !== 0) {
-    throw new Error(
-      `Cannot make /nix for Nix (${stderr.trim()}). Allow sudo without a password, install Nix beforehand, or run: sudo install -d -o $(id -un) /nix`,
-    );
+}
+
+/** A directory of this job's own, from which paths can be renamed into the store. */
+async function makeRoom({ path }: NixDirectory, places: NixPlaces): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const [outside, inside] = await Promise.all([
+        lstat(path),
+        lstat(join(path, "store")).catch(() => undefined),
+      ]);
+      const apart = inside !== undefined && inside.dev !== outside.dev;
+      return await mkdtemp(join(path, apart ? "store/.unpack-" : "unpack-"));
+    } catch (error) {
+      // A job that failed at the same time removed the directory that it had made, as it was empty.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === 5) throw error;
+      await provideDirectory(places);
+    }
   }
+}
+
+/** Moves store paths that are not there yet into the store, and returns where those are now. */
+async function moveIn(from: string, directory: NixDirectory): Promise<string[]> {
+  // Nix wants its store read-only; hashes do not cover the write bits.
+  await run("chmod", ["-R", "a-w", from]);
+  await chmod(from, 0o755);
+  const moved: string[] = [];
+  await makeParts(directory);
+  for (const name of await readdir(from)) {
+    const target = join(directory.path, "store", name);
+    if (await moveOne(join(from, name), target)) moved.push(target);
+  }
+  return moved;
+}
+
+/** Returns whether it was not there before. */
+async function moveOne(path: string, target: string): Promise<boolean> {
+  if (await isThere(target)) return false;
+  const status = await lstat(path);
+  // rename(2) of a directory writes its "..", which needs write permission on it.
+  if (status.isDirectory()) await chmod(path, 0o755);
+  try {
+    await rename(path, target);
+  } catch (error) {
+    // Another job was first.
+    if (await isThere(target)) return false;
+    throw error;
+  }
+  if (status.isDirectory()) await chmod(target, 0o555);
   return true;
 }
 
-async function unpack(file: string): Promise<Nix> {
-  await mkdir("/nix/store", { recursive: true });
-  await mkdir("/nix/var/nix", { recursive: true });
-  const beside = await mkdtemp("/nix/unpack-");
-  try {
-    await run("tar", ["--extract", "--xz", "--strip-components=1", "--file", file, "--directory", beside]);
-    const names = await readdir(join(beside, "store"));
-    // Nix wants its store read-only; hashes do not cover the write bits.
-    await run("chmod", ["-R", "a-w", ...names.map((name) => join(beside, "store", name))]);
-    for (const name of names) await moveIn(join(beside, "store", name), name);
-    return await register(join(beside, ".reginfo"));
-  } finally {
-    await run("chmod", ["-R", "u+w", beside]);
-    await rm(beside, { recursive: true, force: true });
-  }
-}
-
-async function moveIn(path: string, name: string): Promise<void> {
-  const target = join("/nix/store", name);
-  if ((await lstat(target).catch(() => undefined)) !== undefined) return;
-  // rename(2) of a directory writes its "..", which needs write permission on it.
-  await run("chmod", ["u+w", path]);
-  await rename(path, target);
-  await run("chmod", ["u-w", target]);
-}
-
-/** Tells the store's database of the paths in a file like `nix-store --dump-db` makes, with Nix among them. */
-async function register(registration: string): Promise<Nix> {
-  const root = nixPath(await readFile(registration, "utf8"));
-  const bin = join(root, "bin");
-  await run(join(bin, "nix-store"), ["--load-db"], { stdin: registration });
-  const version = /-nix-(\d[\w.]*)$/.exec(root)?.[1] ?? "unknown";
-  info(`Installed Nix ${version} from ${root}`);
-  return { bin, version };
+/** Tells the store's database of its new paths, and keeps Nix itself from the garbage collector. */
+async function register(
+  path: string,
+  file: string,
+  directory: NixDirectory,
+  places: NixPlaces,
+): Promise<Nix> {
+  const bin = await programsOf(places, directory.path, path);
+  const store = join(bin, "nix-store");
+  // Of another Nix on the machine, which may have a daemon.
+  const env = { NIX_REMOTE: undefined };
+  await run(store, ["--load-db"], { stdin: file, env });
+  await run(store, ["--realise", path, "--add-root", nixRoot(places), "--indirect"], { env });
+  return {
+    bin,
+    version: /-nix-(\d[\w.]*)$/.exec(path)?.[1] ?? "unknown",
+    path,
+    ...(directory.home && { directory: directory.path }),
+  };
 }
 
 /**
@@ -94,4 +145,10 @@ export function nixPath(registration: string): string {
   if (path === undefined)
     throw new Error("The tarball's .reginfo names no Nix: it is not a Nix release tarball.");
   return path;
+}
+
+/** Directories that may not be written to, too. */
+async function removeTree(path: string): Promise<void> {
+  await run("chmod", ["-R", "u+w", path]);
+  await rm(path, { recursive: true, force: true });
 }

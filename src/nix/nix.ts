@@ -1,44 +1,59 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { addPath, info } from "@actions/core";
+import { info } from "@actions/core";
 import type { NixInputs } from "../inputs.ts";
-import { findNix, type Nix } from "./find.ts";
+import { findEarlierNix, findNix, type Nix } from "./find.ts";
 import { installNix } from "./install.ts";
+import { layOutScript, type NixPlaces } from "./programs.ts";
 import { currentSystem, releaseTarball } from "./releases.ts";
+import { checkConfig, exportSettings, writeConfig } from "./settings.ts";
 
 export { runNix, tryNix } from "./commands.ts";
-export type { Nix } from "./find.ts";
+export { type Nix, onMachine } from "./find.ts";
+export type { NixPlaces } from "./programs.ts";
 
 /**
- * The Nix on PATH, or else the one that the inputs name, installed and put on the PATH of later steps.
+ * The Nix that the inputs ask for, found or installed, with their settings; later steps find it too.
  *
- * @param directory where its settings are kept, readable by this user only: they may hold the token
+ * @throws {Error} where there is none and none can or may be installed
  */
-export async function provideNix(inputs: NixInputs, directory: string): Promise<Nix> {
-  const found = await findNix();
+export async function provideNix(inputs: NixInputs, places: NixPlaces): Promise<Nix> {
+  await mkdir(places.settings, { recursive: true, mode: 0o700 });
+  await layOutScript(places);
+  return offerNix(await choose(inputs, places), inputs, places);
+}
+
+/**
+ * Gives a Nix to later steps, and the settings of this step to it.
+ *
+ * @throws {Error} for settings that are none of Nix's
+ */
+export async function offerNix(nix: Nix, inputs: NixInputs, places: NixPlaces): Promise<Nix> {
+  const offered = { ...nix, configFile: join(places.settings, "nix.conf") };
+  await mkdir(places.settings, { recursive: true, mode: 0o700 });
+  await writeConfig(offered.configFile, inputs);
+  await checkConfig(offered, inputs);
+  await exportSettings(offered, inputs);
+  return offered;
+}
+
+async function choose(inputs: NixInputs, places: NixPlaces): Promise<Nix> {
+  const { mode, version, tarball } = inputs;
+  const found =
+    mode === "install"
+      ? await findEarlierNix(places, tarball === undefined ? version : versionIn(tarball.url))
+      : ((await findNix()) ?? (await findEarlierNix(places)));
   if (found !== undefined) {
     info(`Using Nix ${found.version} at ${found.bin}`);
-    return await offerNix(found, inputs, directory);
+    return found;
   }
-  const tarball = inputs.tarball ?? releaseTarball(inputs.version, currentSystem());
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return await offerNix(await installNix(tarball, directory), inputs, directory);
+  if (mode === "existing") {
+    throw new Error(
+      "There is no Nix of 2.8 or newer, neither on PATH nor where installers put it, and the input nix is existing. Install one in a step before, or use nix: auto.",
+    );
+  }
+  return installNix(tarball ?? releaseTarball(version, currentSystem()), places);
 }
 
-/** Gives a Nix to later steps, and the settings of this step to it. */
-export async function offerNix(nix: Nix, inputs: NixInputs, directory: string): Promise<Nix> {
-  const configFile = join(directory, "nix.conf");
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeFile(configFile, nixConfig(inputs.githubToken), { mode: 0o600 });
-  if (!process.env.PATH?.split(":").includes(nix.bin)) addPath(nix.bin);
-  return { ...nix, configFile };
-}
-
-/** Settings for the commands of this action, in the format of nix.conf(5). */
-export function nixConfig(githubToken: string): string {
-  const lines = ["extra-experimental-features = nix-command flakes", "accept-flake-config = false"];
-  if (githubToken !== "") lines.push(`extra-access-tokens = github.com=${githubToken}`);
-  // A single-user installation has no build users; with a daemon this setting of a client has no effect.
-  lines.push("build-users-group =");
-  return `${lines.join("\n")}\n`;
-}
+/** The version of a release tarball, by its name; of one with another name, none that an installed one has. */
+const versionIn = (url: string): string => /\/nix-(\d[\w.]*)-\w+-linux\.tar\.xz$/.exec(url)?.[1] ?? "";
