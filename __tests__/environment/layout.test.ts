@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { command, type Environment, enter, inside, tryInside } from "../../src/environment/environment.ts";
 import { type LayoutRequest, layOut, renderPodman } from "../../src/environment/layout.ts";
-import { quote } from "../../src/quote.ts";
 import { run, tryRun } from "../../src/exec.ts";
+import { quote } from "../../src/quote.ts";
 
 const variables = { ...process.env };
 const action = join(import.meta.dirname, "../..");

@@ -6,6 +6,7 @@ import { buildRootfs, fhsRoots, type Rootfs } from "../../src/flake/rootfs.ts";
 import { findNix } from "../../src/nix/find.ts";
 import { type Nix, nixConfig } from "../../src/nix/nix.ts";
 import { currentSystem } from "../../src/nix/releases.ts";
+import { createNix } from "../support/inputs.ts";
 
 const environment = { ...process.env };
 const system = currentSystem();
@@ -19,7 +20,7 @@ beforeAll(async () => {
   const found = await findNix();
   if (found === undefined) throw new Error("These tests need a Nix on PATH. Run script/bootstrap.");
   const configFile = join(directory, "nix.conf");
-  writeFileSync(configFile, nixConfig(""));
+  writeFileSync(configFile, nixConfig(createNix()));
   nix = { ...found, configFile };
   writeFlake();
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { tryRun, tryRunAsRoot } from "../exec.ts";
 import { isThere } from "../files.ts";
 import { lastWords } from "../log.ts";
-import { homeDirectory, type NixPlaces, wrapped } from "./programs.ts";
+import { homeDirectory, layOutScript, type NixPlaces, wrapped } from "./programs.ts";
 
 /** What is /nix for a Nix that this action installs. */
 export interface NixDirectory {
@@ -28,6 +28,7 @@ export async function provideDirectory(places: NixPlaces): Promise<NixDirectory>
   const path = homeDirectory(places);
   const made = await missing(partsOf(path));
   await mkdir(path, { recursive: true });
+  await layOutScript(places);
   const [program, ...args] = wrapped(places, path, "/bin/sh");
   const { code, stderr } = await tryRun(program, [...args, "-c", ":"]);
   if (code === 0) return { path, home: true, made };

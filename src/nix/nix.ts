@@ -4,13 +4,14 @@ import { info } from "@actions/core";
 import type { NixInputs } from "../inputs.ts";
 import { findEarlierNix, findNix, type Nix } from "./find.ts";
 import { installNix } from "./install.ts";
-import { layOutScript, type NixPlaces } from "./programs.ts";
+import type { NixPlaces } from "./programs.ts";
 import { currentSystem, releaseTarball } from "./releases.ts";
 import { checkConfig, exportSettings, writeConfig } from "./settings.ts";
 
 export { runNix, tryNix } from "./commands.ts";
 export { type Nix, onMachine } from "./find.ts";
 export type { NixPlaces } from "./programs.ts";
+export { nixConfig } from "./settings.ts";
 
 /**
  * The Nix that the inputs ask for, found or installed, with their settings; later steps find it too.
@@ -18,8 +19,6 @@ export type { NixPlaces } from "./programs.ts";
  * @throws {Error} where there is none and none can or may be installed
  */
 export async function provideNix(inputs: NixInputs, places: NixPlaces): Promise<Nix> {
-  await mkdir(places.settings, { recursive: true, mode: 0o700 });
-  await layOutScript(places);
   return offerNix(await choose(inputs, places), inputs, places);
 }
 

@@ -23,8 +23,10 @@ export const homeDirectory = ({ own }: Pick<NixPlaces, "own">): string => join(o
 const scriptOf = ({ settings }: NixPlaces): string => join(settings, "with-nix.sh");
 
 /** Puts the script of `wrapped` where later steps find it, whatever becomes of the action. */
-export const layOutScript = (places: NixPlaces): Promise<void> =>
-  copyFile(join(places.action, "nix", "with-nix.sh"), scriptOf(places));
+export async function layOutScript(places: NixPlaces): Promise<void> {
+  await mkdir(places.settings, { recursive: true, mode: 0o700 });
+  await copyFile(join(places.action, "nix", "with-nix.sh"), scriptOf(places));
+}
 
 /** Program and arguments by which a program of a store that is not at /nix runs, up to its own arguments. */
 export const wrapped = (places: NixPlaces, directory: string, program: string): [string, ...string[]] => [
@@ -44,6 +46,7 @@ export const wrapped = (places: NixPlaces, directory: string, program: string): 
  */
 export async function programsOf(places: NixPlaces, directory: string, path: string): Promise<string> {
   if (directory === "/nix") return join(path, "bin");
+  await layOutScript(places);
   const bin = join(places.settings, "bin");
   await mkdir(bin, { recursive: true });
   for (const name of await readdir(join(directory, path.slice("/nix".length), "bin"))) {

@@ -1,14 +1,18 @@
 // Run by node in the machine, as the action's own code is: `node ours.ts NAME REQUEST`. The last line of what it prints
 // is the answer; request and answer are JSON.
+import { join } from "node:path";
 import { installNix } from "../../../../src/nix/install.ts";
 import type { Answers, Requests } from "./requests.ts";
 
 type Handlers = { [Name in keyof Requests]: (request: Requests[Name]) => Promise<Answers[Name]> };
 
+const action = join(import.meta.dirname, "../../../..");
+
 const handlers: Handlers = {
   install: async ({ tarball, temporary }) => {
     const start = performance.now();
-    const { bin } = await installNix(tarball, temporary);
+    const places = { settings: temporary, own: join(temporary, "own"), action };
+    const { bin } = await installNix(tarball, places);
     return { milliseconds: performance.now() - start, bin };
   },
 };
