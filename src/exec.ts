@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
 import { debug, isDebug } from "@actions/core";
 import { getExecOutput } from "@actions/exec";
 import { lastWords } from "./log.ts";
@@ -10,8 +11,8 @@ export interface RunOptions {
   env?: Record<string, string | undefined>;
   /** Path of a file for the program's standard input, which is empty otherwise. */
   stdin?: string;
-  /** Show the program's standard error in the log as it comes. */
-  show?: boolean;
+  /** Called with each line of the program's standard error as it comes, without its end. */
+  onError?: (line: string) => void;
 }
 
 export interface Output {
@@ -71,6 +72,7 @@ export async function tryRun(
   options: RunOptions = {},
 ): Promise<Output> {
   const env = environmentOf(options);
+  const errors = splitLines(options.onError ?? (() => {}));
   if (isDebug()) debug(`run ${JSON.stringify([program, ...args])}`);
   try {
     // The shell is for the redirection alone: by itself the library leaves a pipe open, for which a program that
@@ -81,8 +83,9 @@ export async function tryRun(
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       silent: true,
       ignoreReturnCode: true,
-      listeners: { stderr: (data) => options.show && process.stdout.write(data) },
+      ...(options.onError !== undefined && { listeners: { stderr: errors.take } }),
     });
+    errors.end();
     // The library has no code for a program that a signal ended.
     return { code: exitCode ?? endedBySignal, stdout, stderr };
   } catch (error) {
@@ -161,3 +164,19 @@ const canWrite = (stream: Writable, ended: Promise<unknown>): Promise<unknown> =
       stream.on("drain", done).on("close", done);
     }),
   ]);
+
+/** Calls `onLine` with the lines of a stream of UTF-8, however it is cut into pieces. */
+function splitLines(onLine: (line: string) => void): { take: (data: Buffer) => void; end: () => void } {
+  const decoder = new StringDecoder("utf8");
+  let rest = "";
+  const take = (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  };
+  const end = () => {
+    take(decoder.end());
+    if (rest !== "") onLine(rest);
+  };
+  return { take: (data) => take(decoder.write(data)), end };
+}
