@@ -63,10 +63,10 @@ async function tryProgram(
   const progress = startProgress(Date.now());
   const messages = startMessages();
   const warnings: Promise<void>[] = [];
-  let told = 0;
+  let told = false;
   let known = 0;
   const timer = setInterval(() => {
-    told += 1;
+    told = true;
     info(describe(progress, Date.now()));
   }, interval);
   const onError = (line: string) => {
@@ -102,8 +102,7 @@ async function tryProgram(
     return { code, stdout, stderr: messages.lines.map((line) => `${line}\n`).join("") };
   } finally {
     clearInterval(timer);
-    const line = summary(progress, Date.now());
-    if (told > 0 && line !== "") info(line);
+    if (told) info(summary(progress, Date.now()));
   }
 }
 

@@ -125,10 +125,11 @@ function other(progress: Progress, now: number): string {
   return `${last.text} for ${seconds(now - last.since)}`;
 }
 
-/** What there was to fetch, and the time it took; empty where nothing was. */
+/** How long it took in all, and what was fetched. */
 export function summary(progress: Progress, now: number): string {
   const bytes = bytesOf(progress).done;
-  return bytes === 0 ? "" : `Fetched ${formatBytes(bytes)} in ${seconds(now - progress.since)}`;
+  const fetched = bytes > 0 ? `, with ${formatBytes(bytes)} fetched` : "";
+  return `Nix took ${seconds(now - progress.since)}${fetched}`;
 }
 
 const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1000)} s`;

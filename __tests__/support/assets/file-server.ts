@@ -4,6 +4,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { setTimeout } from "node:timers/promises";
 
 /** What goes wrong with a request. */
 export type Fault =
@@ -12,7 +13,9 @@ export type Fault =
   /** Promises the whole file, sends this many bytes and hangs up. */
   | { kind: "truncate"; bytes: number }
   /** Promises the whole file, sends this many bytes and then nothing, until the client gives up. */
-  | { kind: "stall"; bytes: number };
+  | { kind: "stall"; bytes: number }
+  /** Sends the whole file, this many bytes in a second. */
+  | { kind: "slow"; bytes: number };
 
 export interface FileServerOptions {
   /** Asked for each request; `path` is the URL's path and `count` is 1 for the first request of it. */
@@ -70,6 +73,17 @@ async function answer(response: ServerResponse, file: string, fault: Fault | und
     await pipeline(createReadStream(file), response);
     return;
   }
+  if (fault.kind === "slow") {
+    await pipeline(createReadStream(file, { highWaterMark: fault.bytes / 4 }), everyQuarter, response);
+    return;
+  }
   await pipeline(createReadStream(file, { end: Math.max(0, fault.bytes - 1) }), response, { end: false });
   if (fault.kind === "truncate") response.destroy();
+}
+
+async function* everyQuarter(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await setTimeout(250);
+  }
 }

@@ -40,7 +40,7 @@ export async function startByHandMachine(release: Release): Promise<ByHandMachin
   const scratch = mkdtempSync(join(tmpdir(), "by-hand-"));
   const registry = await startRegistry({ directory: await imageRegistryData(), readOnly: true });
   const machine = await startMachine({
-    image: await debianRoot({ release, name: "by-hand", packages: [...RUNNER_PACKAGES, ...nix(release)] }),
+    image: await nixRoot(release),
     directory: join(scratch, "machine"),
     subordinateIds: "runner:100000:65536",
     mounts: [{ source: await fhsRoot(release), target: "/srv/debian" }],
@@ -97,7 +97,8 @@ export async function startByHandMachine(release: Release): Promise<ByHandMachin
   };
 }
 
-/** Debian's Nix, and what the stand-in's util-linux is made of: pivot_root left that package after trixie. */
-function nix(release: Release): string[] {
-  return release === "forky" ? ["nix-bin", "util-linux-extra"] : ["nix-bin"];
+/** A Debian root with Nix, and with what the stand-in's util-linux is made of: pivot_root left that package after trixie. */
+export function nixRoot(release: Release): Promise<string> {
+  const nix = release === "forky" ? ["nix-bin", "util-linux-extra"] : ["nix-bin"];
+  return debianRoot({ release, name: "by-hand", packages: [...RUNNER_PACKAGES, ...nix] });
 }
