@@ -18,6 +18,20 @@ let
   name = "${pname}-${version}";
   asked = targetPkgs packages;
   programsOf = builtins.concatMap (package: package.programs);
+
+  # A store path of its own, as in nixpkgs: one that no binary cache has.
+  profile =
+    runCommandLocal "${name}-fhsenv-profile"
+      {
+        profile = ''
+          export PS1='${name}-fhsenv:\u@\h:\w\$ '
+          export PATH="/run/wrappers/bin:/usr/bin:/usr/sbin:$PATH"
+        '';
+      }
+      ''
+        mkdir -p "$out/etc"
+        printf '%s' "$profile" >"$out/etc/profile"
+      '';
 in
 {
   # A program that nobody asked for is not in the tree, though the Debian root has it.
@@ -26,10 +40,6 @@ in
       {
         asked = programsOf asked;
         removable = programsOf (builtins.attrValues removable);
-        profile = ''
-          export PS1='${name}-fhsenv:\u@\h:\w\$ '
-          export PATH="/run/wrappers/bin:/usr/bin:/usr/sbin:$PATH"
-        '';
       }
       ''
         mkdir -p "$out/usr" "$out/etc/ssl" "$out/nix-support"
@@ -61,7 +71,7 @@ in
           ln -s "${debian}/etc/$entry" "$out/etc/$entry"
         done
         ln -s /proc/mounts "$out/etc/mtab"
-        printf '%s' "$profile" >"$out/etc/profile"
+        ln -s ${profile}/etc/profile "$out/etc/profile"
 
         ${extraBuildCommands}
       '';
