@@ -1,5 +1,5 @@
 import type { StorageDriver } from "../inputs.ts";
-import { isAtLeast } from "../version.ts";
+import { podmanCan } from "../podman-features.ts";
 
 /** What a podman can do with a cached store. */
 export type Ability = { can: "mount" | "unpack"; why?: string } | { can: "nothing"; why: string };
@@ -13,7 +13,7 @@ export function cacheAbility(podmanVersion: string, driver: StorageDriver): Abil
       can: "nothing",
       why: "the vfs driver keeps a whole copy for each layer; use fuse-overlayfs or overlay",
     };
-  if (!isAtLeast(podmanVersion, 5, 3)) {
+  if (!podmanCan(podmanVersion, "build on read-only stores")) {
     return { can: "unpack", why: `podman ${podmanVersion} cannot build on read-only image stores` };
   }
   return { can: "mount" };

@@ -3,7 +3,8 @@ import type { Kind } from "../cache/restore.ts";
 import { shortDigest } from "../digest.ts";
 import { type Environment, inside, tryInside } from "../environment/environment.ts";
 import type { System } from "../nix/releases.ts";
-import { isAtLeast, majorMinor } from "../version.ts";
+import { podmanCan } from "../podman-features.ts";
+import { majorMinor } from "../version.ts";
 import { readLabels } from "./segment.ts";
 
 /** Files that podman keeps outside of its images, and that are cached as a chain of their own. */
@@ -100,6 +101,6 @@ export async function mountsDirectory(environment: Environment): Promise<string>
   const info = (await inside(environment, "podman", ["info", "--format", format])).trim();
   const [version = ""] = info.split(" ").slice(-1);
   const temporary = info.slice(0, -version.length - 1);
-  const own = isAtLeast(version, 4, 4) ? `-${process.getuid?.() ?? 0}` : "";
+  const own = podmanCan(version, "cache mounts by user") ? `-${process.getuid?.() ?? 0}` : "";
   return join(temporary, `buildah-cache${own}`);
 }
