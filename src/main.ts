@@ -4,14 +4,14 @@ import { info } from "@actions/core";
 import { noCache, provideStore } from "./cache/job.ts";
 import { provideClosure } from "./closure/job.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
-import { layOut, ownDirectory, resolvePath, runtimeDirectory } from "./environment/layout.ts";
+import { layOut, resolvePath, runtimeDirectory } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
 import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
 import { offerNix, provideNix } from "./nix/nix.ts";
 import { setOutputs } from "./outputs.ts";
-import type { Place } from "./place.ts";
+import { ownDirectory, type Place } from "./place.ts";
 import { prepareRunner } from "./runner/prepare.ts";
 import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
 import { answers, layOutService, startService } from "./service/service.ts";
@@ -37,7 +37,7 @@ export async function main(place: Place): Promise<void> {
   const nix = warm
     ? await offerNix(warm.nix, inputs.nix, nixPlaces)
     : await stage("Nix", () => provideNix(inputs.nix, nixPlaces));
-  const flake = { ...place, flake: inputs.flake, link: join(home, "rootfs") };
+  const flake = { ...place, flake: inputs.flake, own: ownDirectory() };
   const rootfs = warm?.rootfs ?? (await stage("Flake", () => buildRootfs(nix, flake)));
   const closure = warm === undefined ? await settle(nix, rootfs) : undefined;
   const environment = await layOut({

@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Where this run of the action stands. Paths are absolute. */
@@ -25,3 +26,6 @@ export function findPlace(env: NodeJS.ProcessEnv = process.env): Place {
     run: `${env.GITHUB_RUN_ID ?? ""}.${env.GITHUB_RUN_ATTEMPT ?? ""}.${env.GITHUB_JOB ?? ""}`,
   };
 }
+
+/** The user's directory for this action: image stores that no input names a place for, and what next jobs can use. */
+export const ownDirectory = (): string => join(homedir(), ".local", "share", "podman-rootless");

@@ -73,5 +73,13 @@ test.each([
   ["without a locked URL", { resolvedUrl: plain }, "podman", { url: plain, rev: "" }],
   ["without any URL", {}, "podman", { url: "podman", rev: "" }],
 ])("%s", (_, metadata, reference, expected) => {
-  expect(parseMetadata(JSON.stringify(metadata), reference)).toEqual(expected);
+  expect(parseMetadata(JSON.stringify(metadata), reference)).toMatchObject(expected);
+});
+
+test("other inputs are another flake, though it is of the same revision", () => {
+  const inputs = (metadata: object) => parseMetadata(JSON.stringify(metadata), plain).inputs;
+  const others = { ...locks, nodes: { root: { inputs: { nixpkgs: "nixpkgs" } } } };
+  expect(inputs(github2_34)).toBe(inputs(github2_26));
+  expect(inputs({ ...github2_34, locks: others })).not.toBe(inputs(github2_34));
+  expect(inputs({})).toMatch(/^[0-9a-f]{12}$/);
 });

@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { run } from "../../src/exec.ts";
-import { build, candidateAttributes, lockFlake } from "../../src/flake/resolve.ts";
+import { candidates } from "../../src/flake/probe.ts";
+import { build, lockFlake } from "../../src/flake/resolve.ts";
 import { findNix } from "../../src/nix/find.ts";
 import { type Nix, nixConfig } from "../../src/nix/nix.ts";
 import { currentSystem } from "../../src/nix/releases.ts";
@@ -49,14 +50,21 @@ function flake(name: string, outputs: string, inputs = ""): string {
 const derivation = (name: string, script = 'echo "$name" >$out') =>
   `derivation { name = "${name}"; system = "${system}"; builder = "/bin/sh"; args = [ "-c" ''${script}'' ]; }`;
 
-/** The attribute that is tried first. */
+/** The attributes that are tried, in that order. */
 const choose = async (reference: string) =>
-  (await candidateAttributes(nix, await lockFlake(nix, { url: reference }), system))[0];
+  (await candidates(nix, await lockFlake(nix, { url: reference }), system)).map(({ attribute }) => attribute);
+
+/** What is tried after packages, whether it is there or not. */
+const legacy = [`defaultPackage.${system}`, `devShells.${system}.default`, `devShell.${system}`];
 
 test("a flake by path is locked to its content's hash and stays at its path", async () => {
   const url = flake("locked", "");
   const locked = await lockFlake(nix, { url });
-  expect(locked).toEqual({ url, rev: expect.stringMatching(/^sha256-[A-Za-z0-9+/]{43}=$/) });
+  expect(locked).toEqual({
+    url,
+    rev: expect.stringMatching(/^sha256-[A-Za-z0-9+/]{43}=$/),
+    inputs: expect.stringMatching(/^[0-9a-f]{12}$/),
+  });
   writeFileSync(join(directory, "locked", "more"), "");
   expect((await lockFlake(nix, { url })).rev).not.toBe(locked.rev);
 });
@@ -81,43 +89,17 @@ test("a flake that is not Nix is an error in Nix's own words, in one line", asyn
 });
 
 test.each([
-  ["rootfs first", "rootfs = 1; default = 2; podman = 3;", "rootfs"],
-  ["default next", 'default.type = "derivation"; podman = 3; other = 4;', "default"],
-  ["podman then", 'podman.type = "derivation"; other = 4;', "podman"],
-])("of the packages it is %s", async (name, packages, chosen) => {
+  ["all", "podman = 3; default = 2; rootfs = 1;", ["rootfs", "default", "podman"]],
+  ["no rootfs", "default = 1; podman = 3; other = 4;", ["default", "podman"]],
+  ["podman alone", "podman = 1; other = 4;", ["podman"]],
+  ["others", "other = 1;", []],
+])("what is tried of packages: %s", async (name, packages, names) => {
   const url = flake(`choice-${name}`.replace(" ", "-"), `packages.${system} = { ${packages} };`);
-  expect(await choose(url)).toBe(`packages.${system}.${chosen}`);
+  expect(await choose(url)).toEqual([...names.map((name) => `packages.${system}.${name}`), ...legacy]);
 });
 
-test("a default that is no package does not stand before a podman that is one", async () => {
-  const url = flake(
-    "nested",
-    `packages.${system} = { default.${system} = 1; podman = ${derivation("p")}; };`,
-  );
-  expect(await choose(url)).toBe(`packages.${system}.podman`);
-});
-
-test("a flake of 2021 has its defaultPackage chosen", async () => {
-  expect(await choose(flake("old", `defaultPackage.${system} = 1; devShell.${system} = 2;`))).toBe(
-    `defaultPackage.${system}`,
-  );
-});
-
-test.each([
-  ["what it has", `packages.${system} = { hello = 1; world = 2; };`, "hello, world"],
-  [
-    "for another system alone",
-    "packages.riscv64-linux.podman = 1; defaultPackage.riscv64-linux = 1;",
-    "none",
-  ],
-  ["nothing at all", "", "none"],
-])("a flake without podman is refused, with %s", async (name, outputs, has) => {
-  const url = flake(`without-${name}`.replaceAll(" ", "-"), outputs);
-  await expect(choose(url)).rejects.toThrow(
-    new Error(
-      `The flake ${url} has no podman for ${system}: none of the packages rootfs, default, podman. It has: ${has}. Name one with flake: ${url}#ATTRIBUTE`,
-    ),
-  );
+test("a flake without packages has the attributes of 2021 tried", async () => {
+  expect(await choose(flake("old", `defaultPackage.${system} = 1; devShell.${system} = 2;`))).toEqual(legacy);
 });
 
 test("a flake without a lock file is not written to, and one in an archive works too", async () => {
@@ -128,33 +110,36 @@ test("a flake without a lock file is not written to, and one in an archive works
     `inputs.a.url = "${input}";`,
   );
   const locked = await lockFlake(nix, { url });
-  const [attribute = ""] = await candidateAttributes(nix, locked, system);
+  const attribute = `packages.${system}.podman`;
   await build(nix, locked, attribute, join(directory, "lockless-link"));
   expect(readdirSync(join(directory, "lockless"))).toEqual(["flake.nix"]);
 
   const archive = join(directory, "archive.tar.gz");
   await run("tar", ["--create", "--gzip", "--file", archive, "--directory", directory, "lockless"]);
-  expect(await choose(`file://${archive}`)).toBe(`packages.${system}.podman`);
+  expect(await choose(`file://${archive}`)).toEqual([attribute, ...legacy]);
 });
 
 test("what is built is the output, with a link that keeps it", async () => {
   const url = flake("built", `packages.${system}.podman = ${derivation("built")};`);
   const link = join(directory, "link");
-  const path = await build(nix, await lockFlake(nix, { url }), `packages.${system}.podman`, link);
+  const tried = await build(nix, await lockFlake(nix, { url }), `packages.${system}.podman`, link);
+  const path = "output" in tried ? tried.output : "";
   expect(path).toMatch(/^\/nix\/store\/[0-9a-z]{32}-built$/);
   expect(readFileSync(path, "utf8")).toBe("built\n");
   expect(readlinkSync(link)).toBe(path);
 });
 
-test("a build that fails is an error in one line", async () => {
+test("a build that fails is a problem in one line", async () => {
   const url = flake(
     "failing",
     `packages.${system}.podman = ${derivation("failing", "echo no >&2; exit 7")};`,
   );
-  await expect(
-    build(nix, await lockFlake(nix, { url }), `packages.${system}.podman`, join(directory, "none")),
-  ).rejects.toThrow(
-    new RegExp(`^Cannot build ${url}#packages.${system}.podman: .*failing.drv.* exit code 7.*$`),
-  );
+  expect(
+    await build(nix, await lockFlake(nix, { url }), `packages.${system}.podman`, join(directory, "none")),
+  ).toEqual({
+    problem: expect.stringMatching(
+      new RegExp(`^Cannot build ${url}#packages.${system}.podman: .*failing.drv.* exit code 7.*$`),
+    ),
+  });
   expect(readdirSync(directory)).not.toContain("none");
 });

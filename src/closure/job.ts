@@ -4,14 +4,14 @@ import { isFeatureAvailable } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
 import { absent, clearTransit, fetchEntry } from "../cache/restore.ts";
-import { ownDirectory } from "../environment/layout.ts";
+import { layOutRootfs } from "../flake/layout.ts";
 import { type FlakeReference, parseReference } from "../flake/reference.ts";
 import type { Rootfs } from "../flake/rootfs.ts";
 import type { Inputs } from "../inputs.ts";
 import { messageOf } from "../log.ts";
 import { findNix, type Nix } from "../nix/find.ts";
 import { currentSystem } from "../nix/releases.ts";
-import type { Place } from "../place.ts";
+import { ownDirectory, type Place } from "../place.ts";
 import { formFor, type Ground, readGround, type Way, wayFor } from "./ground.ts";
 import { hold } from "./hold.ts";
 import { type Identity, identify } from "./identity.ts";
@@ -160,7 +160,11 @@ async function putBack(plan: Plan, fetched: Fetched, recordUndo: RecordUndo): Pr
   return warmOf(plan, record, restored.directory);
 }
 
-function warmOf({ identity, found }: Plan, record: ClosureRecord, directory: string | undefined): Warm {
+async function warmOf(
+  { identity, found }: Plan,
+  record: ClosureRecord,
+  directory: string | undefined,
+): Promise<Warm> {
   const nix = found ?? record.nix;
   if (nix === undefined) throw new Error("it has no Nix, and neither has the machine");
   const { contents, roots } = record;
@@ -168,13 +172,10 @@ function warmOf({ identity, found }: Plan, record: ClosureRecord, directory: str
   const url = identity.url ?? (record.rev === "" ? record.url : record.url.replaceAll(record.rev, rev));
   return {
     nix: { bin: nix.bin, version: nix.version },
-    rootfs: { path: pathOf(contents), contents, roots, url, rev },
+    rootfs: { path: await layOutRootfs(contents, join(ownDirectory(), "rootfs")), contents, roots, url, rev },
     ...(directory !== undefined && { directory }),
   };
 }
-
-const pathOf = (contents: Rootfs["contents"]): string =>
-  contents.kind === "fhs" ? contents.path : (contents.programs.podman ?? "");
 
 /** By both names: once Nix is there, a job finds it, and would look for a closure without one. */
 async function keepAll({ parts }: Plan, record: ClosureRecord, directory?: string): Promise<void> {

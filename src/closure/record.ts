@@ -1,9 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ownDirectory } from "../environment/layout.ts";
 import { isThere, replaceFile } from "../files.ts";
 import type { Contents } from "../flake/rootfs.ts";
 import { type Nix, onMachine } from "../nix/find.ts";
+import { ownDirectory } from "../place.ts";
 import { nameOf, parseRegistration } from "./registration.ts";
 
 /** What is known of a closure beside its files. */

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ownDirectory, resolvePath } from "../environment/layout.ts";
+import { resolvePath } from "../environment/layout.ts";
 import { type RunnerInputs, runner, storageRoot } from "../inputs.ts";
 import { messageOf } from "../log.ts";
+import { ownDirectory } from "../place.ts";
 
 export interface Options {
   help: boolean;

@@ -3,6 +3,7 @@ import { access, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { shortDigest } from "../digest.ts";
+import { ownDirectory } from "../place.ts";
 import { quote } from "../quote.ts";
 import { type Environment, enter } from "./environment.ts";
 
@@ -47,9 +48,6 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
   await writeFile(environment.podman, renderPodman(environment), { mode: 0o755 });
   return environment;
 }
-
-/** Where image stores are that no input names a place for. */
-export const ownDirectory = (): string => join(homedir(), ".local", "share", "podman-rootless");
 
 /** @param path as people write it, perhaps with `~`; relative paths are to `workspace` */
 export const resolvePath = (path: string, workspace: string): string =>

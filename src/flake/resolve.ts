@@ -1,7 +1,6 @@
-import { ProgramError } from "../exec.ts";
+import { shortDigest } from "../digest.ts";
+import { runNix, tryNix } from "../nix/commands.ts";
 import type { Nix } from "../nix/nix.ts";
-import { runNix, tryNix } from "../nix/nix.ts";
-import type { System } from "../nix/releases.ts";
 import { flakeError } from "./errors.ts";
 import type { FlakeReference } from "./reference.ts";
 
@@ -10,6 +9,8 @@ export interface LockedFlake {
   url: string;
   /** Commit, or content hash where the flake has no commit. */
   rev: string;
+  /** Digest of all that its inputs are locked to. */
+  inputs: string;
 }
 
 /** Fields of `nix flake metadata --json` that are used here. */
@@ -18,6 +19,8 @@ interface Metadata {
   resolvedUrl?: string;
   revision?: string;
   locked?: { rev?: string; narHash?: string };
+  /** As in flake.lock, of what is not in that file, too. */
+  locks?: unknown;
 }
 
 /** @throws {Error} with Nix's own last words when the flake cannot be fetched or read */
@@ -33,68 +36,69 @@ export function parseMetadata(json: string, reference: string): LockedFlake {
   const rev = metadata.revision ?? metadata.locked?.rev ?? metadata.locked?.narHash ?? "";
   // A path is locked by its content, and Nix may not take such a URL back: it stays as given.
   const url = reference.startsWith("path:") ? reference : (metadata.url ?? metadata.resolvedUrl ?? reference);
-  return { url, rev };
+  return { url, rev, inputs: shortDigest(JSON.stringify(metadata.locks ?? {})) };
 }
 
-/** In this order: the FHS root alone where a flake offers it, else a package that brings one along. */
-const wanted = ["rootfs", "default", "podman"] as const;
-
-/**
- * The attribute paths that may have podman, such as "packages.x86_64-linux.rootfs"; likeliest first.
- *
- * @throws {Error} listing the packages there are, when none of them may
- */
-export async function candidateAttributes(nix: Nix, flake: LockedFlake, system: System): Promise<string[]> {
-  const packages = `${flake.url}#packages.${system}`;
-  const names = await evaluateNames(nix, packages, "builtins.attrNames");
-  // Nothing more to evaluate for a flake like ours.
-  if (names.includes("rootfs")) return [`packages.${system}.rootfs`];
-  const there = wanted.filter((name) => names.includes(name));
-  // Some flakes nest their packages once too often: a default that is no derivation cannot be built.
-  const derivations =
-    there.length === 0
-      ? []
-      : await evaluateNames(
-          nix,
-          packages,
-          `packages: builtins.filter (name: (packages.\${name}.type or null) == "derivation") [ ${there.map((name) => `"${name}"`).join(" ")} ]`,
-        );
-  if (derivations.length > 0) return derivations.map((name) => `packages.${system}.${name}`);
-  const systems = await evaluateNames(nix, `${flake.url}#defaultPackage`, "builtins.attrNames");
-  if (systems.includes(system)) return [`defaultPackage.${system}`];
-  throw new Error(
-    `The flake ${flake.url} has no podman for ${system}: none of the packages ${wanted.join(", ")}. It has: ${names.join(", ") || "none"}. Name one with flake: ${flake.url}#ATTRIBUTE`,
-  );
-}
-
-/** What a function makes of an attribute set, a list of names; nothing where the set is not there. */
-async function evaluateNames(nix: Nix, installable: string, apply: string): Promise<string[]> {
-  const output = await tryNix(nix, ["eval", "--json", "--no-write-lock-file", "--apply", apply, installable]);
-  if (output.code === 0) return JSON.parse(output.stdout) as string[];
-  if (/does not provide attribute/.test(output.stderr)) return [];
-  throw flakeError(`Cannot evaluate ${installable}`, output.stderr);
-}
+/** What came of trying an attribute: store paths, or why there are none. */
+export type Tried<T> = T | { problem: string } | { absent: true };
 
 /**
  * Builds, or fetches from a binary cache, and keeps the result from garbage collection.
  *
  * @param link path of the symlink by which the store path is a root of the garbage collector
- * @returns the store path of the output
  */
-export async function build(nix: Nix, flake: LockedFlake, attribute: string, link: string): Promise<string> {
-  const installable = `${flake.url}#${attribute}`;
-  try {
-    const json = await runNix(
-      nix,
-      ["build", "--json", "--no-write-lock-file", "--out-link", link, installable],
-      { show: true },
-    );
-    const [result] = JSON.parse(json) as { outputs: Record<string, string> }[];
-    const path = result?.outputs.out ?? Object.values(result?.outputs ?? {})[0];
-    if (path === undefined) throw new Error(`Nix built ${installable} but named no output: ${json}`);
-    return path;
-  } catch (error) {
-    if (error instanceof ProgramError) throw flakeError(`Cannot build ${installable}`, error.output.stderr);
-    throw error;
-  }
+export async function build(
+  nix: Nix,
+  { url }: LockedFlake,
+  attribute: string,
+  link: string,
+): Promise<Tried<{ output: string }>> {
+  const installable = `${url}#${attribute}`;
+  const { code, stdout, stderr } = await tryNix(
+    nix,
+    ["build", "--json", "--no-write-lock-file", "--out-link", link, installable],
+    { show: true },
+  );
+  if (code !== 0) return failure(`Cannot build ${installable}`, stderr);
+  const [result] = JSON.parse(stdout) as { outputs: Record<string, string> }[];
+  const output = result?.outputs.out ?? Object.values(result?.outputs ?? {})[0];
+  return output === undefined
+    ? { problem: `Nix built ${installable} but named no output: ${stdout}` }
+    : { output };
+}
+
+/** Whether Nix says that a flake has no such attribute. */
+export const isAbsent = (stderr: string): boolean => /does not provide attribute/.test(stderr);
+
+const failure = (what: string, stderr: string): { problem: string } | { absent: true } =>
+  isAbsent(stderr) ? { absent: true } : { problem: flakeError(what, stderr).message };
+
+/**
+ * The PATH of a development shell. What it needs is built; nothing of the shell itself, such as its shellHook, is run.
+ *
+ * @returns absolute paths of directories in the store
+ */
+export async function shellPath(
+  nix: Nix,
+  { url }: LockedFlake,
+  attribute: string,
+): Promise<Tried<{ path: string[] }>> {
+  const installable = `${url}#${attribute}`;
+  const args = ["print-dev-env", "--json", "--no-write-lock-file", installable];
+  const { code, stdout, stderr } = await tryNix(nix, args, { show: true });
+  if (code !== 0) return failure(`Cannot read the development shell ${installable}`, stderr);
+  return { path: parsePath(stdout) };
+}
+
+/** @param json what `nix print-dev-env --json` prints */
+export function parsePath(json: string): string[] {
+  const { variables } = JSON.parse(json) as { variables: Record<string, { value?: unknown } | undefined> };
+  const path = variables.PATH?.value;
+  if (typeof path !== "string") return [];
+  return [...new Set(path.split(":"))].filter((directory) => directory.startsWith("/nix/store/"));
+}
+
+/** Keeps store paths from garbage collection: by a symlink, and, of more than one, others beside it. */
+export async function keepPaths(nix: Nix, paths: readonly string[], link: string): Promise<void> {
+  await runNix(nix, ["build", "--out-link", link, ...paths]);
 }

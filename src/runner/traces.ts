@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { isThere } from "../files.ts";
+import { ownDirectory } from "../place.ts";
 import type { Undo } from "./finding.ts";
 
 /** Where what is not in the job's own directories goes. Absolute paths. */
@@ -17,7 +18,10 @@ export interface Places {
  * around the image store and of the run root. What is there already is left alone.
  */
 export async function traces(places: Places): Promise<Undo[]> {
-  const caches = await missing([join(cacheHome(), "nix"), join(stateHome(), "nix")]);
+  const caches = await missing([
+    ...[join(cacheHome(), "nix"), join(stateHome(), "nix")],
+    ...[join(ownDirectory(), "roots"), join(ownDirectory(), "rootfs")],
+  ]);
   const directories = await missing([
     ...caches.flatMap(upwards),
     ...upwards(join(dataHome(), "containers", "cache")),
