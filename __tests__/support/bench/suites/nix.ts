@@ -1,29 +1,32 @@
 import type { Unpaired } from "../cases.ts";
 import { type Desk, openDesk } from "../nix/desk.ts";
 import { installCases } from "../nix/install-cases.ts";
+import { type Saved, saveAll } from "../nix/saved.ts";
+import { mainCase, restoreCase } from "../nix/warm-cases.ts";
 import type { Case, Open } from "../suite.ts";
 
-/** Nix and the environment's closure, installed and brought back, against the programs that do no more than that. */
+/** Nix and the environment's closure, installed and brought back, against programs that do no more than unpack. */
 export const open: Open = async ({ quick }) => {
   const desk = await openDesk();
   try {
-    const cases = [...installCases(desk)];
+    const saved = await saveAll(desk);
+    const cases = [...installCases(desk), restoreCase(desk, saved), mainCase(desk, saved)];
     const pairs = (one: Unpaired): Case => ({ ...one, pairs: quick ? 3 : 15, warmUps: 1 });
-    return { facts: await facts(desk), cases: cases.map(pairs), close: () => desk.close() };
+    return { facts: await facts(desk, saved), cases: cases.map(pairs), close: () => desk.close() };
   } catch (error) {
     await desk.close();
     throw error;
   }
 };
 
-async function facts({ world, machine, sh }: Desk): Promise<string[]> {
-  const [name = ""] = (world.inputs["nix-url"] ?? "").split("/").slice(-1);
-  const size = await sh(
-    machine,
-    `curl --silent --fail --head ${world.inputs["nix-url"]} | grep -i ^content-length`,
-  );
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+async function facts({ world, machine, sh }: Desk, { bytes }: Saved): Promise<string[]> {
+  const url = world.inputs["nix-url"] ?? "";
+  const size = await sh(machine, `curl --silent --fail ${url} | wc -c`);
+  const versions = await sh(machine, "tar --version | head -n 1; xz --version | head -n 1; zstd --version");
   return [
-    `${name}, ${size}`,
-    `${await sh(machine, "tar --version | head -n 1")}, ${await sh(machine, "xz --version | head -n 1")}`,
+    `${url.split("/").at(-1)}, ${megabytes(Number(size))}; ${versions.split("\n").join("; ")}`,
+    `closure in the cache ${megabytes(bytes.closure)}, by tar and zstd ${megabytes(bytes.tarball)}; with the image store ${megabytes(bytes.all)}`,
   ];
 }
