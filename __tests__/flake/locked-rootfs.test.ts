@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { render } from "../../script/lock.ts";
 import { substituteRootfs } from "../../src/flake/locked-rootfs.ts";
@@ -304,7 +305,47 @@ function otherContents(): void {
 test("evaluation follows a signature that nobody trusts", async () => {
   expect(await substitute(emptyStore(""))).toBeUndefined();
   expect(said).toContain(`${evaluated}its parts are not in the binary caches (`);
+  expect(said).toMatch(/caches \([^(]*substitute .*not signed by any of the keys/);
 }, 20_000);
+
+describe("with a daemon that does not trust the user", () => {
+  let daemon: ChildProcess;
+  let own: Nix;
+  beforeAll(async () => {
+    const root = at("store-daemon");
+    const socket = at("socket");
+    const settings = [
+      `store = ${root}`,
+      "trusted-users = nobody",
+      `substituters = ${cache()}`,
+      `extra-trusted-public-keys = ${publicKey}`,
+    ];
+    const env = { ...environment, NIX_CONFIG: settings.join("\n"), NIX_DAEMON_SOCKET_PATH: socket };
+    daemon = spawn("nix-daemon", { env, stdio: "ignore" });
+    const configFile = at("nix-daemon.conf");
+    writeFileSync(configFile, `store = unix://${socket}?root=${root}\n`);
+    own = { ...found, configFile, directory: join(root, "nix") };
+    process.env.NIX_CONFIG = "";
+    while (!existsSync(socket)) await setTimeout(20);
+  }, 20_000);
+  afterAll(() => {
+    daemon.kill();
+  });
+
+  test("evaluation follows what it does not take, and it says so", async () => {
+    expect(await substitute(own)).toBeUndefined();
+    const [line = ""] = said.split("\n").filter((other) => other.startsWith(evaluated));
+    expect(line.slice(evaluated.length)).toMatch(/^Nix does not take it into the store \(.*signature/);
+    expect(readdirSync(at("roots"))).toEqual([]);
+  }, 20_000);
+
+  test("a rootfs that is there is had", async () => {
+    const whole = ["copy", "--no-check-sigs", "--to", own.directory?.replace(/\/nix$/, "") ?? "", rootfs];
+    process.env.NIX_CONFIG = "";
+    nix(...whole);
+    expect(await substitute(own)).toMatchObject({ path: rootfs });
+  }, 20_000);
+});
 
 test("without a lock file there is one line, for those who debug", async () => {
   rmSync(lockFile());

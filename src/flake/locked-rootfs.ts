@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { debug, info } from "@actions/core";
-import { lastWords, messageOf } from "../log.ts";
+import { lastWords, linesOf, messageOf } from "../log.ts";
 import { tryNixStore } from "../nix/commands.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { System } from "../nix/releases.ts";
@@ -58,10 +58,10 @@ async function provide(nix: Nix, { rootfs, parts, trees }: LockedRootfs, link: s
   try {
     await mkdir(beside, { recursive: true });
     const had = await realise(nix, parts, `${beside}/part`, true);
-    if (had.code !== 0) throw new Error(`its parts are not in the binary caches (${lastWords(had.stderr)})`);
+    if (had.code !== 0) throw new Error(`its parts are not in the binary caches (${reason(had.stderr)})`);
     await takeIn(nix, trees, `${beside}/trees`);
     const kept = await realise(nix, [rootfs], link, false);
-    if (kept.code !== 0) throw new Error(`${rootfs} is not in the store (${lastWords(kept.stderr)})`);
+    if (kept.code !== 0) throw new Error(`${rootfs} is not in the store (${reason(kept.stderr)})`);
   } finally {
     await rm(beside, { recursive: true, force: true });
   }
@@ -85,5 +85,13 @@ async function takeIn(nix: Nix, locked: readonly LockedTree[], file: string): Pr
   await writeFile(file, chunks);
   const { code, stderr } = await tryNixStore(nix, ["--import"], { stdin: file });
   // A daemon takes paths without a signature from those only whom it trusts.
-  if (code !== 0) throw new Error(`Nix does not take it into the store (${lastWords(stderr)})`);
+  if (code !== 0) throw new Error(`Nix does not take it into the store (${reason(stderr)})`);
+}
+
+/** Of what Nix said: a signature that it does not believe is said before the error that comes of it. */
+function reason(stderr: string): string {
+  const lines = linesOf(stderr).map((line) => line.trim());
+  const errors = lines.filter((line) => /^error: ./.test(line));
+  const said = lines.find((line) => /^warning: .*\bsign/.test(line)) ?? errors.at(-1) ?? lastWords(stderr);
+  return said.replace(/^(warning|error): /, "");
 }
