@@ -57,7 +57,8 @@ test("both outputs and the code come back, and nothing shows in the log", async 
 test("standard error is handed on by lines as it comes, and comes back too", async () => {
   const lines: string[] = [];
   // Cut within a character, a line, and at the end.
-  const script = "printf 'a\\303' >&2; sleep 0.1; printf '\\251b\\nc' >&2; sleep 0.1; printf 'd\\n\\ne' >&2; echo out";
+  const script =
+    "printf 'a\\303' >&2; sleep 0.1; printf '\\251b\\nc' >&2; sleep 0.1; printf 'd\\n\\ne' >&2; echo out";
   const { stderr } = await tryRun(...sh(script), { onError: (line) => lines.push(line) });
   expect([lines, stderr]).toEqual([["aéb", "cd", "", "e"], "aéb\ncd\n\ne"]);
 });

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { info } from "@actions/core";
 import { noCache, provideStore } from "./cache/job.ts";
 import { provideClosure } from "./closure/job.ts";
+import { driverFor } from "./environment/driver.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut, resolvePath, runtimeDirectory } from "./environment/layout.ts";
 import { buildRootfs } from "./flake/rootfs.ts";
 import { provideImages } from "./images/images.ts";
-import { loadInputs } from "./inputs.ts";
+import { type Inputs, loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
 import { offerNix, provideNix } from "./nix/nix.ts";
 import { setOutputs } from "./outputs.ts";
@@ -31,21 +32,15 @@ export async function main(place: Place): Promise<void> {
 
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
   const settings = await stage("Runner", () => prepareRunner({ ...inputs, ...places }, rememberUndo));
-  const request = { ...place, ...inputs, home };
-  const { warm, settle } = await stage("Closure", () => provideClosure(request, rememberUndo));
-  const nixPlaces = { settings: join(home, "nix"), own: ownDirectory(), ...place, tools: settings.tools };
-  const nix = warm
-    ? await offerNix(warm.nix, inputs.nix, nixPlaces)
-    : await stage("Nix", () => provideNix(inputs.nix, nixPlaces));
-  const flake = { ...place, flake: inputs.flake, own: ownDirectory() };
-  const rootfs = warm?.rootfs ?? (await stage("Flake", () => buildRootfs(nix, flake)));
-  const closure = warm === undefined ? await settle(nix, rootfs) : undefined;
+  const { nix, rootfs, closure, ...provided } = await provideRootfs(place, inputs, home, settings.tools);
+  const driver = await driverFor(settings, provided, rootfs.path);
   const environment = await layOut({
     ...place,
     ...inputs,
     ...settings,
+    driver,
     rootfs: rootfs.path,
-    nix: warm?.directory ?? nix.directory,
+    nix: provided.directory,
   });
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
@@ -89,6 +84,19 @@ export async function main(place: Place): Promise<void> {
     socket,
     "docker-host": socket === "" ? "" : dockerHost(socket),
   });
+}
+
+/** The FHS root, from the cache, or else built by Nix. */
+async function provideRootfs(place: Place, inputs: Inputs, home: string, tools: string | undefined) {
+  const own = ownDirectory();
+  const places = { ...place, own, settings: join(home, "nix"), tools };
+  const { warm, settle } = await stage("Closure", () =>
+    provideClosure({ ...place, ...inputs, home }, rememberUndo),
+  );
+  if (warm !== undefined) return { ...warm, nix: await offerNix(warm.nix, inputs.nix, places) };
+  const nix = await stage("Nix", () => provideNix(inputs.nix, places));
+  const rootfs = await stage("Flake", () => buildRootfs(nix, { ...place, own, flake: inputs.flake }));
+  return { nix, rootfs, directory: nix.directory, closure: await settle(nix, rootfs) };
 }
 
 /** A store that was there before the job is not the job's to remove. */

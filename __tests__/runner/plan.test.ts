@@ -29,6 +29,7 @@ test("where all is there, all is ok and nothing is done", () => {
     driver: "fuse-overlayfs",
     ids: { uids: 165_536, gids: 165_536 },
     tools: undefined,
+    withoutFuse: "overlay",
   });
 });
 
@@ -111,7 +112,7 @@ test("one id alone means vfs", () => {
     machineFacts({ subordinate: none, privileges: noSudo }),
     wishes({ allowSingleId: true }),
   );
-  expect(plan.settings).toEqual({ driver: "vfs", ids: "single", tools: undefined });
+  expect(plan.settings).toEqual({ driver: "vfs", withoutFuse: "overlay", ids: "single", tools: undefined });
   expect(plan.findings.find(({ name }) => name === "subordinate ids")).toMatchObject({
     verdict: "note",
     remedy: expect.stringContaining("sudo usermod --add-subuids"),

@@ -20,7 +20,7 @@ export interface Nix {
    * Absolute path of the directory that is /nix in the environment and for Nix's commands, where the machine has no
    * /nix and none could be made; the programs in `bin` see to that. Absent: the machine's /nix.
    */
-  directory?: string;
+  directory?: string | undefined;
 }
 
 /** Where a store path is on the machine: see {@link Nix.directory}. */

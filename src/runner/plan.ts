@@ -34,6 +34,8 @@ export interface Wishes {
 /** What the environment is started with, once the actions are done. */
 export interface Settings {
   driver: StorageDriver;
+  /** The driver instead of fuse-overlayfs, for a podman that comes without it. */
+  withoutFuse: "overlay" | "vfs";
   /** `single`: the user's own id alone. Otherwise the first ids of the ranges for container ids 1 to 65536. */
   ids: "single" | { uids: number; gids: number };
   /** Directory with unshare and nsenter, for which the AppArmor profile is; undefined: those of PATH. */
@@ -78,7 +80,12 @@ export function planRunner(facts: Facts, wishes: Wishes, failed?: readonly strin
   const settings =
     ids.settings === undefined || findings.some(({ verdict }) => verdict === "failed")
       ? undefined
-      : { driver: storage.driver, ids: ids.settings, tools: apparmor.tools };
+      : {
+          driver: storage.driver,
+          withoutFuse: storage.withoutFuse,
+          ids: ids.settings,
+          tools: apparmor.tools,
+        };
   return { findings, actions: findings.flatMap(({ actions = [] }) => actions), settings };
 }
 

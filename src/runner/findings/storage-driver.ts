@@ -10,10 +10,17 @@ const name = "storage driver";
 export interface DriverFinding {
   finding: Finding;
   driver: StorageDriver;
+  /** The best one for a podman that comes without fuse-overlayfs. */
+  withoutFuse: "overlay" | "vfs";
 }
 
 /** The driver that is asked for, or the best one that works here. */
-export function storageDriver(facts: Facts, wishes: Wishes, means: Means): DriverFinding {
+export const storageDriver = (facts: Facts, wishes: Wishes, means: Means): DriverFinding => ({
+  ...chosenDriver(facts, wishes, means),
+  withoutFuse: overlayProblem(facts) === undefined ? "overlay" : "vfs",
+});
+
+function chosenDriver(facts: Facts, wishes: Wishes, means: Means): Omit<DriverFinding, "withoutFuse"> {
   const wanted = wishes.storageDriver;
   // The image store's finding has failed then, and nothing could be tried there.
   if (facts.storage.writable !== true) return { finding: ok(name, "not known"), driver: "vfs" };
