@@ -26,6 +26,9 @@ Usage: enter.sh [OPTIONS] COMMAND
   --ids IDS           the user's subordinate ids      [PODMAN_ROOTLESS_IDS]
                       auto: the first range of 65536 or more that the user has (default); UIDSTART:GIDSTART: the
                       65536 ids from there on; single: none, the user's own id alone
+  --nix DIR           a Nix store that is not at /nix [PODMAN_ROOTLESS_NIX]
+                      it is there in the environment: as /nix where the machine has none, and its paths besides the
+                      machine's own otherwise
   --tools DIR         unshare and nsenter, those for which the machine has an AppArmor profile
                                                       [PODMAN_ROOTLESS_TOOLS]
   --sudo              start with sudo's help where the user alone may not, unless it asks for a password
@@ -44,6 +47,7 @@ pr_graph_root=${PODMAN_ROOTLESS_GRAPH_ROOT-}
 pr_driver=${PODMAN_ROOTLESS_DRIVER:-fuse-overlayfs}
 pr_dir=${PODMAN_ROOTLESS_DIR-}
 pr_ids=${PODMAN_ROOTLESS_IDS:-auto}
+pr_nix=${PODMAN_ROOTLESS_NIX-}
 pr_tools=${PODMAN_ROOTLESS_TOOLS-}
 pr_sudo=
 case $0 in /*) pr_self=$0 ;; *) pr_self=$PWD/$0 ;; esac
@@ -51,7 +55,7 @@ read -r pr_boot_id </proc/sys/kernel/random/boot_id
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --rootfs | --graph-root | --driver | --dir | --ids | --tools) [ $# -ge 2 ] || die "$1 needs a value; see --help" ;;
+    --rootfs | --graph-root | --driver | --dir | --ids | --nix | --tools) [ $# -ge 2 ] || die "$1 needs a value; see --help" ;;
   esac
   case $1 in
     --rootfs) pr_rootfs=$2 && shift 2 ;;
@@ -59,6 +63,7 @@ while [ $# -gt 0 ]; do
     --driver) pr_driver=$2 && shift 2 ;;
     --dir) pr_dir=$2 && shift 2 ;;
     --ids) pr_ids=$2 && shift 2 ;;
+    --nix) pr_nix=$2 && shift 2 ;;
     --tools) pr_tools=$2 && shift 2 ;;
     --sudo) pr_sudo=--sudo && shift ;;
     -h | --help) usage && exit 0 ;;
@@ -72,7 +77,7 @@ again() {
   verb=$1
   shift
   "$@" sh "$pr_self" --rootfs "$pr_rootfs" --graph-root "$pr_graph_root" --driver "$pr_driver" \
-    --dir "$pr_dir" --ids "$pr_ids" --tools "$pr_tools" $pr_sudo "$verb"
+    --dir "$pr_dir" --ids "$pr_ids" --nix "$pr_nix" --tools "$pr_tools" $pr_sudo "$verb"
 }
 
 # Fills in what was not said. Two environments on one store would not see each other's containers and locks: so
@@ -83,6 +88,7 @@ settle() {
     vfs) pr_layers=vfs ;;
     *) die "unknown storage driver '$pr_driver'. Expected fuse-overlayfs, overlay or vfs." ;;
   esac
+  settle_tree
   valid_ids || die "unknown subordinate ids '$pr_ids'. Expected auto, single or UIDSTART:GIDSTART."
   : "${pr_graph_root:=${XDG_DATA_HOME:-$HOME/.local/share}/podman-rootless/storage}"
   [ -z "$pr_dir" ] || return 0
@@ -94,6 +100,17 @@ settle() {
     pr_dir=$XDG_RUNTIME_DIR/podman-rootless/${pr_id%% *}
   fi
 }
+
+# The rootfs as it is seen from here. Links in it may lead nowhere: --nix is at /nix in the environment only.
+settle_tree() {
+  pr_tree=$pr_rootfs
+  [ -n "$pr_nix" ] || return 0
+  case $pr_rootfs in
+    /nix/*) [ ! -d "$pr_nix${pr_rootfs#/nix}" ] || pr_tree=$pr_nix${pr_rootfs#/nix} ;;
+  esac
+}
+
+has() { [ -x "$pr_tree/usr/bin/$1" ] || [ -h "$pr_tree/usr/bin/$1" ]; }
 
 valid_ids() {
   case $pr_ids in
@@ -184,7 +201,8 @@ members() {
 # --- Start ------------------------------------------------------------------------------------------
 
 start() {
-  { [ -n "$pr_rootfs" ] && [ -d "$pr_rootfs/usr/bin" ]; } ||
+  [ -z "$pr_nix" ] || [ -d "$pr_nix/store" ] || die "no Nix store at '$pr_nix' (it has no store): give one with --nix"
+  { [ -n "$pr_rootfs" ] && { [ -d "$pr_tree/usr/bin" ] || [ -h "$pr_tree/usr/bin" ]; }; } ||
     die "no FHS root at '$pr_rootfs' (it has no usr/bin): give one with --rootfs"
   settle_runtime
   (umask 077 && mkdir -p "$pr_dir/root" "$pr_graph_root" "$XDG_RUNTIME_DIR") ||
@@ -373,6 +391,7 @@ compose() {
   mount -t tmpfs -o mode=0755 podman-rootless "$new"
   mount --make-unbindable "$new" # or binding /run below would bind it into itself
   mkdir "$new/etc" "$new/host" "$new/.host-etc"
+  [ -z "$pr_nix" ] || compose_nix
   compose_from_rootfs
   compose_from_host
   ! for_root || compose_given
@@ -440,8 +459,48 @@ settle_in() {
   exec sleep infinity >/dev/null 2>&1
 }
 
+# Where the machine has a /nix, the paths of --nix are among its own from here on: in this mount namespace alone.
+compose_nix() {
+  if [ ! -d /nix ]; then
+    mkdir "$new/nix"
+    mount --rbind "$pr_nix" "$new/nix"
+    ! for_root || read_only "$new/nix"
+    return
+  elif [ ! -d /nix/store ]; then
+    mount --rbind "$pr_nix" /nix
+  else
+    # Relative: a colon or a comma in it would have a meaning.
+    (cd "$pr_nix" && mount -t overlay -o ro,lowerdir=store:/nix/store overlay /nix/store) 2>/dev/null || link_stores
+  fi
+  pr_tree=$pr_rootfs
+}
+
+# Where the kernel has no overlay for users, or something is mounted in --nix: the machine's store paths by links, the
+# others bound.
+link_stores() {
+  store=$pr_dir/root/.store
+  mkdir "$store"
+  mount -t tmpfs -o mode=0755 tmpfs "$store"
+  mkdir "$store/.machine"
+  mount --rbind /nix/store "$store/.machine"
+  (cd "$store" && find .machine/ -mindepth 1 -maxdepth 1 -exec ln -s -t . {} +)
+  for path in "$pr_nix"/store/*; do
+    name=${path##*/}
+    [ ! -h "$store/$name" ] || continue
+    if [ -h "$path" ]; then
+      ln -s "$(readlink "$path")" "$store/$name"
+    else
+      if [ -d "$path" ]; then mkdir "$store/$name"; else : >"$store/$name"; fi
+      mount --bind "$path" "$store/$name"
+    fi
+  done
+  mount --rbind "$store" /nix/store
+  umount -l "$store"
+  rmdir "$store"
+}
+
 compose_from_rootfs() {
-  for path in "$pr_rootfs"/*; do
+  for path in "$pr_tree"/*; do
     name=${path##*/}
     case $name in etc | nix | nix-support | proc | sys | dev | home | tmp | run | var | root) continue ;; esac
     if [ -h "$path" ]; then
@@ -483,7 +542,8 @@ keep_from_root() { # $path, which is bound
   case $path in
     /home | /root | /tmp | /run | /proc | /sys) ;; # the last two: see compose_kernel
     /boot | /efi) read_only "$new$path" ;;
-    /nix | /opt | /srv | /var) read_only_mount "$new$path" ;;
+    /nix) if [ -n "$pr_nix" ]; then read_only "$new$path"; else read_only_mount "$new$path"; fi ;;
+    /opt | /srv | /var) read_only_mount "$new$path" ;;
     *) grep -q " $path " /proc/self/mounts || read_only_mount "$new$path" ;;
   esac
 }
@@ -585,7 +645,7 @@ compose_run_root() {
 # /etc/containers; the host's, made for the host's podman, stays out.
 compose_etc() {
   mount --rbind /etc "$new/.host-etc"
-  for path in "$pr_rootfs"/etc/*; do ln -s "$path" "$new/etc/${path##*/}"; done
+  for path in "$pr_tree"/etc/*; do ln -s "$pr_rootfs/etc/${path##*/}" "$new/etc/${path##*/}"; done
   for name in passwd group hosts host.conf hostname resolv.conf nsswitch.conf localtime timezone machine-id \
     services protocols cdi static; do
     [ ! -e "/etc/$name" ] || ln -sfn "/.host-etc/$name" "$new/etc/$name"
@@ -600,7 +660,7 @@ compose_etc() {
   compose_subordinate
 
   from=${pr_self%/*}/etc/containers
-  [ -d "$from" ] || from=$pr_rootfs/etc/containers
+  [ -d "$from" ] || from=$pr_tree/etc/containers
   rm -f "$new/etc/containers"
   mkdir "$new/etc/containers"
   cp "$from/policy.json" "$from/registries.conf" "$new/etc/containers"
@@ -705,7 +765,7 @@ join() {
   case $1 in *=*) set -- sh -c 'exec "$0" "$@"' "$@" ;; esac
   set -- /usr/bin/env "PATH=/usr/bin:/usr/sbin:/bin:/sbin:${PODMAN_ROOTLESS_CALLER_PATH:-$PATH}" "$@"
   unset PODMAN_ROOTLESS_CALLER_PATH PODMAN_ROOTLESS_ROOTFS PODMAN_ROOTLESS_GRAPH_ROOT PODMAN_ROOTLESS_DRIVER \
-    PODMAN_ROOTLESS_DIR PODMAN_ROOTLESS_IDS PODMAN_ROOTLESS_TOOLS
+    PODMAN_ROOTLESS_DIR PODMAN_ROOTLESS_IDS PODMAN_ROOTLESS_NIX PODMAN_ROOTLESS_TOOLS
   # shellcheck disable=SC3013 # -ef: dash, bash and busybox know it
   [ ! "/proc/$$/ns/mnt" -ef "/proc/$pr_holder/ns/mnt" ] || exec "$@" # called by a command that was joined
 
@@ -728,7 +788,7 @@ stop() {
 
 stop_containers() {
   # Alone, the holder has none.
-  [ ! -x "$pr_rootfs/usr/bin/podman" ] || [ "$(members)" = "$pr_holder" ] ||
+  ! has podman || [ "$(members)" = "$pr_holder" ] ||
     (join podman stop --all --time 10 >/dev/null) || :
 }
 
@@ -772,7 +832,7 @@ settle
 case $pr_command in
   start) holder_alive || start ;;
   exec) [ $# -gt 0 ] || die "exec needs a command; see --help" && join "$@" ;;
-  shell) if [ -x "$pr_rootfs/usr/bin/bash" ]; then join bash -i; else join sh -i; fi ;;
+  shell) if has bash; then join bash -i; else join sh -i; fi ;;
   status) status ;;
   stop) stop ;;
   erase) erase ;;
