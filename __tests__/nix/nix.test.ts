@@ -28,8 +28,34 @@ afterEach(() => {
 test("the settings have the token once, and none where it is empty", () => {
   const without = "extra-experimental-features = nix-command flakes\naccept-flake-config = false\n";
   const last = "build-users-group =\n";
-  expect(nixConfig("")).toBe(without + last);
-  expect(nixConfig("ghs_x")).toBe(`${without}extra-access-tokens = github.com=ghs_x\n${last}`);
+  expect(nixConfig(createNix())).toBe(without + last);
+  expect(nixConfig(createNix({ githubToken: "ghs_x" }))).toBe(
+    `${without}extra-access-tokens = github.com=ghs_x\n${last}`,
+  );
+});
+
+test("the settings have what the inputs say, the lines of nix-config last", () => {
+  const inputs = createNix({
+    acceptFlakeConfig: true,
+    substituters: ["https://a.example", "file:///b?x=1"],
+    publicKeys: ["a-1:key"],
+    config: "\n  max-jobs = 2\n# and\n\nsandbox = false\n",
+  });
+  expect(nixConfig(inputs)).toBe(`extra-experimental-features = nix-command flakes
+accept-flake-config = true
+extra-substituters = https://a.example file:///b?x=1
+extra-trusted-public-keys = a-1:key
+build-users-group =
+  max-jobs = 2
+# and
+sandbox = false
+`);
+});
+
+const places = () => ({
+  settings: join(directory, "settings"),
+  own: join(directory, "own"),
+  action: join(import.meta.dirname, "../.."),
 });
 
 /** A `nix` that prints its arguments and where it was told to find settings. */
@@ -49,10 +75,10 @@ esac
 test("a Nix on PATH is used, with settings that this user alone can read", async () => {
   process.env.PATH = `${fakeNix()}:${process.env.PATH}`;
   const settings = join(directory, "settings");
-  const nix = await provideNix(createNix({ githubToken: "ghs_x" }), settings);
+  const nix = await provideNix(createNix({ githubToken: "ghs_x" }), { ...places(), settings });
   const configFile = join(settings, "nix.conf");
   expect(nix).toEqual({ bin: directory, version: "2.34.7", configFile });
-  expect(readFileSync(configFile, "utf8")).toBe(nixConfig("ghs_x"));
+  expect(readFileSync(configFile, "utf8")).toBe(nixConfig(createNix({ githubToken: "ghs_x" })));
   expect(statSync(configFile).mode & 0o777).toBe(0o600);
   expect(statSync(settings).mode & 0o777).toBe(0o700);
   expect(log).toContain(`Using Nix 2.34.7 at ${directory}\n`);
@@ -79,7 +105,7 @@ test("a real Nix takes the settings", async () => {
   if (found === undefined) throw new Error("These tests need a Nix on PATH. Run script/bootstrap.");
   const { NIX_CONFIG: _, ...rest } = process.env;
   process.env = rest;
-  const nix = await provideNix(createNix({ githubToken: "ghs_x" }), join(directory, "settings"));
+  const nix = await provideNix(createNix({ githubToken: "ghs_x" }), places());
   // Without the settings this Nix, or any other, refuses the command.
   expect(await runNix(nix, ["eval", "--json", "--expr", "builtins ? getFlake"])).toBe("true");
   // `nix config show` since 2.20; the old name stays.
@@ -90,4 +116,26 @@ test("a real Nix takes the settings", async () => {
   expect(shown["build-users-group"]?.value).toBe("");
   expect(shown["accept-flake-config"]?.value).not.toBe(true);
   expect(shown["access-tokens"]?.value).toMatchObject({ "github.com": "ghs_x" });
+});
+
+test("lines of nix-config count, and one that is no setting is named with Nix's own error", async () => {
+  const nix = await provideNix(createNix({ config: "max-jobs = 7" }), places());
+  expect(await runNix(nix, ["show-config"])).toMatch(/^max-jobs = 7$/m);
+  // In later steps, too.
+  expect(process.env.NIX_USER_CONF_FILES?.split(":")[0]).toBe(nix.configFile);
+  await expect(provideNix(createNix({ config: "max-jobs 7" }), places())).rejects.toThrow(
+    /^Invalid nix-config: Nix [\d.]+ says (illegal|syntax error in) configuration line 'max-jobs 7' in .*\. Expected lines of nix\.conf such as max-jobs = 2\.$/,
+  );
+  await provideNix(createNix({ config: "max-job = 7" }), places());
+  expect(log).toMatch(/::warning::Nix [\d.]+ has no setting max-job\. Check nix-config\./);
+});
+
+test("with existing, none is installed", async () => {
+  process.env.PATH = directory;
+  process.env.HOME = directory;
+  await expect(provideNix(createNix({ mode: "existing" }), places())).rejects.toThrow(
+    new Error(
+      "There is no Nix of 2.8 or newer, neither on PATH nor where installers put it, and the input nix is existing. Install one in a step before, or use nix: auto.",
+    ),
+  );
 });

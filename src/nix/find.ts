@@ -27,6 +27,9 @@ export interface Nix {
 export const onMachine = ({ directory }: Pick<Nix, "directory">, path: string): string =>
   directory === undefined ? path : path.replace(/^\/nix(?=\/|$)/, directory);
 
+/** A file of the user's, or of an earlier step, with a line that Nix refuses is no lack of Nix. */
+const withoutSettings = { env: { NIX_USER_CONF_FILES: "/dev/null" } };
+
 /** Flakes with locked path inputs and `nix build --json` as used here came with it. */
 const oldest = [2, 8] as const;
 
@@ -40,7 +43,7 @@ export async function findNix(path: string = process.env.PATH ?? ""): Promise<Ni
   for (const bin of [...path.split(delimiter), ...usual]) {
     const program = join(bin, "nix");
     if (bin === "" || !(await isExecutable(program))) continue;
-    const { stdout } = await tryRun(program, ["--version"]);
+    const { stdout } = await tryRun(program, ["--version"], withoutSettings);
     const version = parseVersion(stdout);
     if (version !== undefined && isFlakeCapable(version)) return { bin, version };
   }
@@ -67,7 +70,7 @@ export async function findEarlierNix(places: NixPlaces, version?: string): Promi
   for (const directory of ["/nix", homeDirectory(places)]) {
     if (!(await isThere(join(onMachine({ directory }, path), "bin", "nix")))) continue;
     const bin = await programsOf(places, directory, path);
-    if ((await tryRun(join(bin, "nix"), ["--version"])).code !== 0) continue;
+    if ((await tryRun(join(bin, "nix"), ["--version"], withoutSettings)).code !== 0) continue;
     return { bin, version: has, path, ...(directory !== "/nix" && { directory }) };
   }
   return undefined;
