@@ -100,7 +100,7 @@ test("the JSON has the fields of docs/doctor.md, and no other", () => {
     version: "1.2.3",
     ready: true,
     verdict: "This machine will be made ready by the action.",
-    settings: { driver: "overlay", withoutFuse: "overlay", ids: { uids: 100_000 } },
+    settings: { driver: "overlay", ids: { uids: 100_000 } },
     facts: { kernel: facts.kernel },
   });
   expect(report.findings[1].actions).toEqual([
