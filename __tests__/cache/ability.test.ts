@@ -27,3 +27,11 @@ test.each([
 ] as const)("podman %s with %s", (version, driver, ability) => {
   expect(cacheAbility(version, driver)).toEqual(ability);
 });
+
+test("without squashfs's programs nothing is cached", () => {
+  expect(cacheAbility("5.8.2", "overlay", true)).toEqual(mount);
+  expect(cacheAbility("5.8.2", "overlay", false)).toEqual({
+    can: "nothing",
+    why: "neither the flake nor the machine has mksquashfs and unsquashfs; install squashfs-tools",
+  });
+});

@@ -1,5 +1,5 @@
 import { info, warning } from "@actions/core";
-import type { Environment } from "../environment/environment.ts";
+import { type Environment, tryInside } from "../environment/environment.ts";
 import type { CacheInputs } from "../inputs.ts";
 import { formatBytes } from "../log.ts";
 import { currentSystem } from "../nix/releases.ts";
@@ -56,7 +56,11 @@ async function tryProvideStore(
   const { read, write, why } = cachePolicy(mode, process.env);
   if (why !== undefined) info(`The image store is ${read ? "only read" : "not brought back"}: ${why}`);
   if (!read && !write) return noCache;
-  const ability = cacheAbility(podmanVersion, environment.driver);
+  const { code } = await tryInside(environment, "sh", [
+    "-c",
+    "command -v mksquashfs && command -v unsquashfs",
+  ]);
+  const ability = cacheAbility(podmanVersion, environment.driver, code === 0);
   if (ability.can === "nothing") {
     warning(`The image store is not cached: ${ability.why}`);
     return noCache;

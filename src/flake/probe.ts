@@ -17,10 +17,10 @@ const wanted = ["rootfs", "default", "podman"] as const;
 
 /** The attributes to try, likeliest first; some of them may not be there. */
 export async function candidates(nix: Nix, flake: LockedFlake, system: System): Promise<Candidate[]> {
-  const names = await packageNames(nix, flake, system);
+  const names = await attributeNames(nix, flake, `packages.${system}`);
   return [
     ...wanted.filter((name) => names.includes(name)).map((name) => packaged(`packages.${system}.${name}`)),
-    // Whether these are there is known once they are tried, which few flakes need.
+    // Whether these are there is asked when it is their turn, which few flakes need.
     packaged(`defaultPackage.${system}`),
     shell(`devShells.${system}.default`),
     shell(`devShell.${system}`),
@@ -39,9 +39,21 @@ export function namedCandidates(attribute: string, system: System): Candidate[] 
 const packaged = (attribute: string): Candidate => ({ attribute, kind: "package" });
 const shell = (attribute: string): Candidate => ({ attribute, kind: "shell" });
 
-/** @throws {Error} in Nix's own words for packages that do not evaluate */
-async function packageNames(nix: Nix, { url }: LockedFlake, system: System): Promise<string[]> {
-  const installable = `${url}#packages.${system}`;
+/** Whether a flake has a candidate, as far as can be said without evaluating it; Nix itself would say so as an error. */
+export async function mayBeThere(
+  nix: Nix,
+  flake: LockedFlake,
+  { attribute, kind }: Candidate,
+): Promise<boolean> {
+  if (kind === "package" && !attribute.startsWith("defaultPackage.")) return true;
+  const parts = attribute.split(".");
+  const name = parts.pop() ?? "";
+  return parts.length === 0 || (await attributeNames(nix, flake, parts.join("."))).includes(name);
+}
+
+/** @throws {Error} in Nix's own words for attributes that do not evaluate */
+async function attributeNames(nix: Nix, { url }: LockedFlake, path: string): Promise<string[]> {
+  const installable = `${url}#${path}`;
   const output = await evaluate(nix, installable, "builtins.attrNames");
   if (output.code === 0) return JSON.parse(output.stdout) as string[];
   if (isAbsent(output.stderr)) return [];

@@ -4,7 +4,15 @@ import { info } from "@actions/core";
 import type { Nix } from "../nix/nix.ts";
 import type { System } from "../nix/releases.ts";
 import { findContents, rootsOf } from "./contents.ts";
-import { type Candidate, candidates, describe, inventory, namedCandidates, systemsOf } from "./probe.ts";
+import {
+  type Candidate,
+  candidates,
+  describe,
+  inventory,
+  mayBeThere,
+  namedCandidates,
+  systemsOf,
+} from "./probe.ts";
 import type { Kept } from "./record.ts";
 import { build, keepPaths, type LockedFlake, shellPath, type Tried } from "./resolve.ts";
 import { storePathOf } from "./store-files.ts";
@@ -28,6 +36,7 @@ export async function search(
     attribute === undefined ? await candidates(nix, flake, system) : namedCandidates(attribute, system);
   await mkdir(links, { recursive: true });
   for (const candidate of list) {
+    if (!(await mayBeThere(nix, flake, candidate))) continue;
     const tried = await tryCandidate(nix, flake, candidate, links);
     if ("contents" in tried) return tried;
     if ("absent" in tried) continue;

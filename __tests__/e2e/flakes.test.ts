@@ -1,0 +1,117 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: expressions of workflows
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { IMAGES } from "../support/assets/images.ts";
+import type { Machine } from "../support/machine/machine.ts";
+import { type JobResult, runJob } from "../support/runner/job.ts";
+import type { Step } from "../support/runner/workflow.ts";
+import { flakeAt, flakesMachine, shapes } from "../support/world/flakes.ts";
+import { actionPath, openWorld, type World } from "../support/world/world.ts";
+
+const podman = "${{ steps.podman.outputs.podman }}";
+
+let world: World;
+let machine: Machine;
+
+beforeAll(async () => {
+  world = await openWorld({ online: true }); // its parts are this test's own
+  const parts = await flakesMachine("trixie", ["trixie"]);
+  machine = await world.machine("flakes", { ...parts, subordinateIds: "runner:100000:65536" });
+  await parts.prepare(machine);
+  await machine.exec(
+    [
+      "sh",
+      "-euc",
+      `mv /usr/bin/sudo /usr/bin/sudo.real
+      printf '#!/bin/sh\\ncase $1 in setcap | mkdir | true) echo "sudo $*" >>/tmp/marks ;; esac\\nexec /usr/bin/sudo.real "$@"\\n' >/usr/bin/sudo
+      printf '#!/bin/sh\\necho "setcap $*" >>/tmp/marks\\n' >/usr/sbin/setcap
+      chmod +x /usr/bin/sudo /usr/sbin/setcap`,
+    ],
+    { user: "root" },
+  );
+}, 900_000);
+afterAll(() => world.close());
+
+/** What a shape's flake leads to: its attribute, where podman is from, and whether it is an FHS root. */
+const expected: Record<string, { attribute: string; root?: string; podman?: string }> = {
+  apps: { attribute: "packages.x86_64-linux.podman", podman: "podman" },
+  bubblewrap: { attribute: "packages.x86_64-linux.default", root: "podman-env-fhs" },
+  capable: { attribute: "packages.x86_64-linux.podman", podman: "podman-1.0" },
+  fhsenv: { attribute: "packages.x86_64-linux.default", root: "podman-env-1.0-fhsenv-rootfs" },
+  "flat-bin": { attribute: "defaultPackage.x86_64-linux", podman: "podman-wrapper-1.0" },
+  launcher: { attribute: "packages.x86_64-linux.podman", root: "fsh-podman-rootless-env-fhs" },
+  "launcher-arguments": { attribute: "packages.x86_64-linux.podman", root: "fsh-podman-rootless-env-fhs" },
+  "nested-default": { attribute: "packages.x86_64-linux.podman", podman: "podman-wrapper-1.0" },
+  overlay: { attribute: "packages.x86_64-linux.podman", podman: "podman-wrapper-1.0" },
+  "shell-only": { attribute: "devShell.x86_64-linux", podman: "podman-wrapper-1.0" },
+  unbuildable: { attribute: "devShell.x86_64-linux", podman: "podman-wrapper-1.0" },
+};
+
+const allow = () =>
+  `mkdir -p ~/.config/containers; printf '[[registry]]\\nlocation = "${world.registry.host}"\\ninsecure = true\\n' >~/.config/containers/registries.conf`;
+
+const run = (): Step => ({
+  id: "run",
+  run: `${allow()}
+${podman} run --rm ${world.registry.host}/${IMAGES.busybox} sh -c 'echo works as $(id -u) on $(hostname | wc -c)'`,
+});
+
+/** Runs a script in the environment, with the machine's tools or the FHS root's. */
+const inside = (id: string, script: string): Step => ({
+  id,
+  run: `cat >inside.sh <<'END'\n${script}\nEND
+eval "$(sed -n 's/^exec \\(.*\\) exec podman .*/\\1/p' ${podman}) exec sh $PWD/inside.sh"`,
+});
+
+const steps = (): Step[] => [
+  run(),
+  // Of the helpers, those that this flake has.
+  inside(
+    "look",
+    `for name in podman conmon crun runc; do
+  path=$(readlink -f "$(command -v "$name")")
+  case $path in /host/*) ;; *) echo "$path" ;; esac
+done`,
+  ),
+  inside("registries", "grep registries /etc/containers/registries.conf | grep -v '^#'"),
+];
+
+/** Steps that did not pass, with what they said. */
+const failures = (result: JobResult) =>
+  result.steps.filter(({ outcome }) => outcome !== "success").map(({ name, log }) => ({ name, log }));
+
+const job = (shape: string, steps: Step[]): Promise<JobResult> =>
+  runJob(machine, {
+    action: { path: actionPath },
+    steps: [
+      { id: "podman", uses: true, with: { flake: `path:${flakeAt("trixie", shape)}`, cache: "false" } },
+      ...steps,
+    ],
+  });
+
+test("each shape has its expectation", () => expect(shapes).toEqual(Object.keys(expected)));
+
+test.each(shapes)(
+  "%s",
+  async (shape) => {
+    const result = await job(shape, steps());
+    expect(failures(result)).toEqual([]);
+    const { attribute, root, podman = "source/usr" } = expected[shape] ?? { attribute: "" };
+    expect(result.step("podman").log).toMatch(
+      new RegExp(
+        `\nRootfs /${root === undefined ? ".*/rootfs/[0-9a-f]{12}" : `nix/store/.*-${root}`}, of ${attribute}\n`,
+      ),
+    );
+    expect(result.step("podman").log).not.toMatch(/^error: (flake|attribute)/m);
+    expect(result.step("podman").annotations).toEqual([]);
+    expect(result.step("run").log.trim().split("\n").at(-1)).toBe("works as 0 on 13");
+    // Podman and its helpers are the flake's; and its registries.conf is not.
+    const [found, ...helpers] = result.step("look").log.trim().split("\n");
+    expect(found).toMatch(new RegExp(`^/nix/store/[0-9a-z]{32}-${podman}/bin/podman$`));
+    for (const path of helpers) expect(path).toMatch(/^\/nix\/store\/.*\/s?bin\/(conmon|crun|runc)$/);
+    expect(result.step("registries").log.trim()).toBe('unqualified-search-registries = ["docker.io"]');
+    // No shellHook, no launcher and no script that asks for root was run.
+    expect(await machine.exec(["cat", "/tmp/marks"])).toMatchObject({ code: 1, stdout: "" });
+    expect(result).toMatchObject({ outcome: "success", killed: [], survivors: [] });
+  },
+  120_000,
+);
