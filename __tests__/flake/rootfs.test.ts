@@ -193,8 +193,8 @@ test.each([
     const podman = rootfs.contents.kind === "fhs" ? "" : rootfs.contents.programs.podman;
     expect(readlinkSync(join(rootfs.path, "usr/bin/podman"))).toBe(podman);
     expect(readlinkSync(join(rootfs.path, "usr/bin/env"))).toBe("/host/usr/bin/env");
-    expect(await hasProgram(rootfs.path, "env", undefined)).toBe(true);
-    expect(await hasProgram(rootfs.path, "crun", undefined)).toBe("crun" in expected);
+    expect(await hasProgram(nix, rootfs.path, "env")).toBe(true);
+    expect(await hasProgram(nix, rootfs.path, "crun")).toBe("crun" in expected);
     expect(await run("nix-store", ["--query", "--roots", ...rootfs.roots])).toContain(
       `${directory}/own/roots/`,
     );
