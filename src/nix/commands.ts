@@ -10,7 +10,7 @@ import { currentSystem } from "./releases.ts";
 import { reasonOf, type SourceBuild, sourceBuild } from "./source-builds.ts";
 
 export interface NixOptions extends Omit<RunOptions, "onError"> {
-  /** Show Nix's warnings and errors in the log as they come. What takes long shows in any case. */
+  /** Show what Nix says, errors too, in the log as it comes. Warnings, and what takes long, show in any case. */
   show?: boolean;
 }
 
@@ -27,6 +27,8 @@ export const configFiles = (configFile: string | undefined): string =>
   [...new Set([configFile, ...usersConfig().split(":")])].filter((file) => file).join(":");
 
 const environmentOf = (nix: Nix, { env }: NixOptions): NonNullable<RunOptions["env"]> => ({
+  // Git would wait for an answer that nobody gives.
+  GIT_TERMINAL_PROMPT: "0",
   ...env,
   NIX_USER_CONF_FILES: configFiles(nix.configFile),
 });
@@ -63,16 +65,17 @@ async function tryProgram(
   const progress = startProgress(Date.now());
   const messages = startMessages();
   const warnings: Promise<void>[] = [];
-  let told = false;
+  let isLong = false;
   let known = 0;
   const timer = setInterval(() => {
-    told = true;
+    isLong = true;
     info(describe(progress, Date.now()));
   }, interval);
   const onError = (line: string) => {
     const event = parseEvent(line);
     const text = hear(messages, line, event);
-    if (show && text !== undefined) info(text);
+    if (text?.startsWith("warning:")) warnOnce(text);
+    else if (text !== undefined && show) info(text);
     if (event === undefined) return;
     advance(progress, event, Date.now());
     // Those that Nix lists come together; anything else it says ends the list.
@@ -83,12 +86,12 @@ async function tryProgram(
     known = messages.derivations.size;
     if (derivations.length > 0) warnings.push(warn(derivations));
   };
-  let warned = false;
+  let told = false;
   const warn = async (derivations: string[]) => {
-    const builds = warned ? [] : await sourceBuilds(nix, derivations);
+    const builds = told ? [] : await sourceBuilds(nix, derivations);
     // Older versions name no more than the next: one is enough.
-    if (warned || builds.length === 0) return;
-    warned = true;
+    if (told || builds.length === 0) return;
+    told = true;
     const all = [...(await configuredSubstituters(nix, options)), ...messages.substituters];
     const { cause, remedy } = reasonOf(builds, currentSystem(), [...new Set(all.map(withoutSlash))]);
     warning(`${cause}. ${remedy}.`);
@@ -102,8 +105,16 @@ async function tryProgram(
     return { code, stdout, stderr: messages.lines.map((line) => `${line}\n`).join("") };
   } finally {
     clearInterval(timer);
-    if (told) info(summary(progress, Date.now()));
+    if (isLong) info(summary(progress, Date.now()));
   }
+}
+
+const warned = new Set<string>();
+
+/** Nix warns of the same thing in each command, as of a checkout with changes. */
+function warnOnce(text: string): void {
+  if (!warned.has(text)) info(text);
+  warned.add(text);
 }
 
 const withoutSlash = (url: string): string => url.replace(/\/$/, "");
