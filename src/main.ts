@@ -1,18 +1,19 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { info } from "@actions/core";
-import { noCache, provideStore } from "./cache/job.ts";
-import { provideClosure } from "./closure/job.ts";
+import { beside } from "./beside.ts";
+import { fetchAhead, noCache, provideStore } from "./cache/job.ts";
+import { findClosure } from "./closure/find.ts";
+import { settle } from "./closure/job.ts";
 import { driverFor } from "./environment/driver.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut, resolvePath, runtimeDirectory } from "./environment/layout.ts";
-import { buildRootfs } from "./flake/rootfs.ts";
 import { provideImages } from "./images/images.ts";
-import { type Inputs, loadInputs } from "./inputs.ts";
+import { loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
-import { offerNix, provideNix } from "./nix/nix.ts";
 import { setOutputs } from "./outputs.ts";
 import { ownDirectory, type Place } from "./place.ts";
+import { provideRootfs } from "./provision.ts";
 import { prepareRunner } from "./runner/prepare.ts";
 import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
 import { answers, layOutService, startService } from "./service/service.ts";
@@ -29,33 +30,36 @@ export async function main(place: Place): Promise<void> {
   // AppArmor knows programs by their paths without links.
   const home = join(await realpath(place.temporary), "podman-rootless");
   const storageRoot = resolvePath(inputs.storageRoot ?? ownDirectory(), place.workspace);
-
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
+
+  const request = { ...place, ...inputs, home };
+  const search = beside(() => findClosure(request));
   const settings = await stage("Runner", () => prepareRunner({ ...inputs, ...places }, rememberUndo));
-  const { nix, rootfs, closure, ...provided } = await provideRootfs(place, inputs, home, settings.tools);
-  const driver = await driverFor(settings, provided, rootfs.path);
-  const environment = await layOut({
-    ...place,
-    ...inputs,
-    ...settings,
-    driver,
-    rootfs: rootfs.path,
-    nix: provided.directory,
-  });
+  const provision = await provideRootfs(search, { ...request, ...settings }, rememberUndo);
+  const { nix, rootfs, directory, warm, plan } = provision;
+  const root = { rootfs: rootfs.path, nix: directory };
+  const driver = await driverFor(settings, root);
+  const environment = await layOut({ ...place, ...inputs, ...settings, ...root, driver });
   // One that runs already is an earlier step's, and ends with that step's post.
   const shared = await isRunning(environment);
   if (shared) remember({ undo: [] });
   else {
     const erase = !inputs.keep && (await isEmpty(environment.graphRoot));
-    remember({ environment, settings: inputs.cache, erase, ...(closure && { closure }) });
+    remember({ environment, settings: inputs.cache, erase });
     await forget(environment);
   }
+  const ahead =
+    shared || !warm ? undefined : fetchAhead(environment, inputs.cache, warm.podmanVersion, place.temporary);
   await stage("Environment", () => command(environment, "start"));
-  const podmanVersion = await readVersion(environment);
+  const podmanVersion = warm?.podmanVersion ?? (await readVersion(environment));
+  const closure = plan && (await settle(plan, nix, rootfs, podmanVersion));
+  if (!shared && closure !== undefined) remember({ closure });
   if (!shared && !inputs.keep) remember({ litter: await litterOf(environment) });
   const cache = shared
     ? noCache
-    : await stage("Cache", () => provideStore(environment, inputs.cache, podmanVersion, place.temporary));
+    : await stage("Cache", () =>
+        provideStore(environment, inputs.cache, podmanVersion, place.temporary, ahead),
+      );
   if (cache.store !== undefined) remember({ cache: cache.store });
   if (!shared && wantsVolumes(inputs.cache)) {
     const provide = () => provideVolumes(environment, inputs.cache, podmanVersion, place.temporary);
@@ -69,6 +73,7 @@ export async function main(place: Place): Promise<void> {
   const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";
   if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);
 
+  await warm?.registered;
   setOutputs({
     podman: environment.podman,
     "podman-version": podmanVersion,
@@ -84,19 +89,6 @@ export async function main(place: Place): Promise<void> {
     socket,
     "docker-host": socket === "" ? "" : dockerHost(socket),
   });
-}
-
-/** The FHS root, from the cache, or else built by Nix. */
-async function provideRootfs(place: Place, inputs: Inputs, home: string, tools: string | undefined) {
-  const own = ownDirectory();
-  const places = { ...place, own, settings: join(home, "nix"), tools };
-  const { warm, settle } = await stage("Closure", () =>
-    provideClosure({ ...place, ...inputs, home }, rememberUndo),
-  );
-  if (warm !== undefined) return { ...warm, nix: await offerNix(warm.nix, inputs.nix, places) };
-  const nix = await stage("Nix", () => provideNix(inputs.nix, places));
-  const rootfs = await stage("Flake", () => buildRootfs(nix, { ...place, own, flake: inputs.flake }));
-  return { nix, rootfs, directory: nix.directory, closure: await settle(nix, rootfs) };
 }
 
 /** A store that was there before the job is not the job's to remove. */

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { hasProgram } from "../../src/environment/programs.ts";
 import { run } from "../../src/exec.ts";
 import { fhsRoots } from "../../src/flake/contents.ts";
-import { buildRootfs, hasProgram, type Rootfs } from "../../src/flake/rootfs.ts";
+import { buildRootfs, type Rootfs } from "../../src/flake/rootfs.ts";
 import { findNix } from "../../src/nix/find.ts";
 import { type Nix, nixConfig } from "../../src/nix/nix.ts";
 import { currentSystem } from "../../src/nix/releases.ts";
@@ -193,8 +194,8 @@ test.each([
     const podman = rootfs.contents.kind === "fhs" ? "" : rootfs.contents.programs.podman;
     expect(readlinkSync(join(rootfs.path, "usr/bin/podman"))).toBe(podman);
     expect(readlinkSync(join(rootfs.path, "usr/bin/env"))).toBe("/host/usr/bin/env");
-    expect(await hasProgram(nix, rootfs.path, "env")).toBe(true);
-    expect(await hasProgram(nix, rootfs.path, "crun")).toBe("crun" in expected);
+    expect(await hasProgram({ rootfs: rootfs.path, nix: nix.directory }, "env")).toBe(true);
+    expect(await hasProgram({ rootfs: rootfs.path, nix: nix.directory }, "crun")).toBe("crun" in expected);
     expect(await run("nix-store", ["--query", "--roots", ...rootfs.roots])).toContain(
       `${directory}/own/roots/`,
     );

@@ -1,10 +1,12 @@
 import { info, warning } from "@actions/core";
+import type { Beside } from "../beside.ts";
 import type { Environment } from "../environment/environment.ts";
 import { messageOf } from "../log.ts";
 import { attach, reattach } from "../store/attach.ts";
 import { keep, readKept, segmentsDirectory } from "../store/kept.ts";
+import type { Segment } from "../store/segment.ts";
 import { readStore } from "../store/store.ts";
-import { fetchChain, findChain } from "./restore.ts";
+import { type FoundChain, fetchChain, findChain } from "./restore.ts";
 
 /** A store's place in the cache, as post needs it to save what is new. */
 export interface CachedStore {
@@ -18,21 +20,42 @@ export interface CachedStore {
   cut: boolean;
 }
 
+/** A chain of segments, and those of them that could be had. */
+export interface FetchedStore {
+  found: FoundChain;
+  segments: Segment[];
+}
+
+/** Fetches the newest chain, for which no environment has to run yet. */
+export async function fetchStore(
+  graphRoot: string,
+  prefix: string,
+  temporary: string,
+): Promise<FetchedStore> {
+  const found = await findChain(prefix, temporary);
+  const { chain } = found;
+  const directory = segmentsDirectory(graphRoot);
+  const segments = chain.length === 0 ? [] : await fetchChain(prefix, chain, temporary, directory);
+  return { found, segments };
+}
+
 /**
  * Brings the image store back from the cache, where there is one. A fault of the cache is a warning and an
  * empty store, never an error.
  *
  * @param temporary RUNNER_TEMP
  * @param unpack what is brought back, instead of mounting it
+ * @param ahead what is fetched already, or about to be
  */
 export async function bringBack(
   environment: Environment,
   prefix: string,
   temporary: string,
   unpack: boolean,
+  ahead?: Beside<FetchedStore | undefined>,
 ): Promise<CachedStore | undefined> {
   try {
-    return await tryBringBack(environment, prefix, temporary, unpack);
+    return await tryBringBack(environment, prefix, temporary, unpack, ahead);
   } catch (error) {
     warning(`The image store starts empty: ${messageOf(error)}`);
     return { prefix, chain: [], cut: true };
@@ -44,18 +67,18 @@ async function tryBringBack(
   prefix: string,
   temporary: string,
   unpack: boolean,
+  ahead: Beside<FetchedStore | undefined> | undefined,
 ): Promise<CachedStore | undefined> {
   const { graphRoot } = environment;
   const { layers, images } = await readStore(graphRoot);
   if (layers.length > 0 || images.length > 0) return await reuse(environment, prefix, images.length);
 
-  const found = await findChain(prefix, temporary);
+  const { found, segments } = (await ahead?.join()) ?? (await fetchStore(graphRoot, prefix, temporary));
   if (found.chain.length === 0) {
     info("The image store starts empty");
     return { prefix, chain: [], cut: found.cut };
   }
-  const fetched = await fetchChain(prefix, found.chain, temporary, segmentsDirectory(graphRoot));
-  const attached = await attach(environment, fetched, unpack);
+  const attached = await attach(environment, segments, unpack);
   await keep(graphRoot, { prefix, ...attached });
   const { chain } = attached;
   info(`${chain.length} of ${found.chain.length} segments are in the store`);

@@ -1,11 +1,14 @@
 import { info, warning } from "@actions/core";
-import { type Environment, tryInside } from "../environment/environment.ts";
+import { type Beside, beside } from "../beside.ts";
+import type { Environment } from "../environment/environment.ts";
+import { hasProgram } from "../environment/programs.ts";
 import type { CacheInputs } from "../inputs.ts";
 import { formatBytes } from "../log.ts";
 import { currentSystem } from "../nix/releases.ts";
 import { keptContents } from "../store/kept.ts";
+import { readStore } from "../store/store.ts";
 import { cacheAbility } from "./ability.ts";
-import { bringBack, type CachedStore } from "./bring-back.ts";
+import { bringBack, type CachedStore, type FetchedStore, fetchStore } from "./bring-back.ts";
 import { chainKey, keyPrefix } from "./key.ts";
 import { cachePolicy } from "./policy.ts";
 import { findChain } from "./restore.ts";
@@ -25,10 +28,36 @@ export interface JobCache {
 /** Where there is no store to bring back. */
 export const noCache: JobCache = { prefix: "", matchedKey: "", size: 0 };
 
+/** What is being fetched beside other stages. */
+export type Ahead = Beside<FetchedStore | undefined>;
+
+const prefixFor = (podmanVersion: string, name: string): string =>
+  keyPrefix({ system: currentSystem(), podmanVersion, driver: "overlay", name });
+
+/**
+ * Begins to fetch what `provideStore` will bring back, where podman's version is known before the environment runs.
+ * Without the cache, and where there is a store already, nothing is fetched.
+ *
+ * @param temporary RUNNER_TEMP
+ */
+export const fetchAhead = (
+  { graphRoot, driver }: Pick<Environment, "graphRoot" | "driver">,
+  { mode, name, lookupOnly }: CacheInputs,
+  podmanVersion: string,
+  temporary: string,
+): Ahead =>
+  beside(async () => {
+    if (driver === "vfs" || lookupOnly || !cachePolicy(mode, process.env).read) return undefined;
+    const { layers, images } = await readStore(graphRoot);
+    if (layers.length > 0 || images.length > 0) return undefined;
+    return await fetchStore(graphRoot, prefixFor(podmanVersion, name), temporary);
+  });
+
 /**
  * Brings the image store back, as far as the inputs, the event and the token allow.
  *
  * @param temporary RUNNER_TEMP
+ * @param ahead of {@link fetchAhead}
  * @throws {Error} when there is none, and the job is to fail then
  */
 export async function provideStore(
@@ -36,8 +65,9 @@ export async function provideStore(
   inputs: CacheInputs,
   podmanVersion: string,
   temporary: string,
+  ahead?: Ahead,
 ): Promise<JobCache> {
-  const cache = await tryProvideStore(environment, inputs, podmanVersion, temporary);
+  const cache = await tryProvideStore(environment, inputs, podmanVersion, temporary, ahead);
   if (inputs.failOnMiss && cache.matchedKey === "") {
     const name = cache.prefix === "" ? "" : ` by the name ${cache.prefix}`;
     throw new Error(
@@ -52,20 +82,19 @@ async function tryProvideStore(
   { mode, name, unpack, lookupOnly }: CacheInputs,
   podmanVersion: string,
   temporary: string,
+  ahead: Ahead | undefined,
 ): Promise<JobCache> {
   const { read, write, why } = cachePolicy(mode, process.env);
   if (why !== undefined) info(`The image store is ${read ? "only read" : "not brought back"}: ${why}`);
   if (!read && !write) return noCache;
-  const { code } = await tryInside(environment, "sh", [
-    "-c",
-    "command -v mksquashfs && command -v unsquashfs",
-  ]);
-  const ability = cacheAbility(podmanVersion, environment.driver, code === 0);
+  const packs =
+    (await hasProgram(environment, "mksquashfs")) && (await hasProgram(environment, "unsquashfs"));
+  const ability = cacheAbility(podmanVersion, environment.driver, packs);
   if (ability.can === "nothing") {
     warning(`The image store is not cached: ${ability.why}`);
     return noCache;
   }
-  const prefix = keyPrefix({ system: currentSystem(), podmanVersion, driver: "overlay", name });
+  const prefix = prefixFor(podmanVersion, name);
   if (lookupOnly) {
     const { chain } = await findChain(prefix, temporary);
     return { prefix, matchedKey: chain.length === 0 ? "" : chainKey(prefix, chain), size: 0 };
@@ -73,7 +102,7 @@ async function tryProvideStore(
   if (!read) return { prefix, matchedKey: "", size: 0, store: { prefix, chain: [], cut: true } };
 
   if (ability.why !== undefined) info(`Segments are unpacked, not mounted: ${ability.why}`);
-  const store = await bringBack(environment, prefix, temporary, unpack || ability.can === "unpack");
+  const store = await bringBack(environment, prefix, temporary, unpack || ability.can === "unpack", ahead);
   if (store === undefined) return { prefix, matchedKey: "", size: 0 };
   const size = await sizeOf(environment.graphRoot, store);
   if (size > 0) info(`The image store is back: ${formatBytes(size)} in ${store.chain.length} segments`);

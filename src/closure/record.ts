@@ -14,6 +14,8 @@ export interface ClosureRecord {
   /** As the flake was locked when this was made. */
   url: string;
   rev: string;
+  /** Version of podman in it. */
+  podman: string;
   /** The Nix among the store paths; absent: there is none, the machine has its own. */
   nix?: { version: string; bin: string; roots: string[] };
 }
@@ -47,8 +49,8 @@ export function parseRecord(text: string): ClosureRecord {
   } catch {
     throw new Error("its record is no JSON");
   }
-  const { contents, roots, url, rev, nix } = record;
-  const strings = [url, rev, ...(nix === undefined ? [] : [nix.version, nix.bin])];
+  const { contents, roots, url, rev, podman, nix } = record;
+  const strings = [url, rev, podman, ...(nix === undefined ? [] : [nix.version, nix.bin])];
   const lists = [roots, ...(nix === undefined ? [] : [nix.roots])];
   const known =
     contents?.kind === "fhs" || (contents?.kind === "programs" && contents.programs?.podman !== undefined);
@@ -84,7 +86,7 @@ export function parseCachedRecord(text: string): { record: CachedRecord; names: 
 }
 
 /** What an earlier job on this machine has left. */
-interface KeptRecord extends ClosureRecord, Pick<Nix, "directory"> {}
+export interface KeptRecord extends ClosureRecord, Pick<Nix, "directory"> {}
 
 const fileOf = (digest: string): string => join(ownDirectory(), "roots", `${digest}.json`);
 

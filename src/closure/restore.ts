@@ -25,6 +25,8 @@ export interface Restored {
   record: CachedRecord;
   /** Directory with a `store`, where that is not /nix. */
   directory?: string;
+  /** Once Nix knows of them: nothing but its commands has to wait for that. */
+  registered: Promise<void>;
 }
 
 /**
@@ -44,14 +46,14 @@ export async function restore(
   const { record, names } = parseCachedRecord(await readFile(fetched.record, "utf8"));
   if (way === "beside") {
     await putBeside(fetched, names, directory, recordUndo);
-    return { record, directory };
+    return { record, directory, registered: Promise.resolve() };
   }
   await makeStore();
   const takeBack =
     way === "overlay" ? await overlay(fetched, names, recordUndo) : await unpack(fetched, names, directory);
   try {
-    await register(record, fetched, bin);
-    return { record };
+    await hold({}, rootsOf(record));
+    return { record, registered: register(record, fetched, bin) };
   } catch (error) {
     await release({}, rootsOf(record));
     await takeBack();
@@ -154,9 +156,8 @@ async function expectNames(directory: string, names: readonly string[]): Promise
   if (missing !== undefined) throw new Error(`its archive lacks ${missing}`);
 }
 
-/** Tells Nix's database of the store paths, which no collector takes from then on, nor did before. */
+/** Tells Nix's database of the store paths. */
 async function register(record: CachedRecord, fetched: Fetched, bin: string | undefined): Promise<void> {
-  await hold({}, rootsOf(record));
   const registration = `${fetched.record}.registration`;
   await writeFile(registration, record.registration);
   const program = bin ?? record.nix?.bin;

@@ -1,7 +1,7 @@
 import { warning } from "@actions/core";
-import { hasProgram } from "../flake/rootfs.ts";
 import type { StorageDriver } from "../inputs.ts";
-import type { Nix } from "../nix/find.ts";
+import type { Environment } from "./environment.ts";
+import { hasProgram } from "./programs.ts";
 
 /** What may serve as storage driver. */
 interface Drivers {
@@ -13,12 +13,11 @@ interface Drivers {
 /** The storage driver that a rootfs has the programs for; another one than asked for is a warning. */
 export async function driverFor(
   { driver, withoutFuse }: Drivers,
-  nix: Pick<Nix, "directory">,
-  rootfs: string,
+  root: Pick<Environment, "rootfs" | "nix">,
 ): Promise<StorageDriver> {
-  if (driver !== "fuse-overlayfs" || (await hasProgram(nix, rootfs, "fuse-overlayfs"))) return driver;
+  if (driver !== "fuse-overlayfs" || (await hasProgram(root, "fuse-overlayfs"))) return driver;
   const cost =
     withoutFuse === "overlay" ? "the kernel's overlay is used" : "vfs is used, which copies whole images";
-  warning(`The flake has podman without fuse-overlayfs, and so has the machine: ${cost}`);
+  warning(`Neither the flake nor the machine has fuse-overlayfs: ${cost}`);
   return withoutFuse;
 }

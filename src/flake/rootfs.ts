@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import { info } from "@actions/core";
 import { shortDigest } from "../digest.ts";
-import { isThere } from "../files.ts";
-import { type Nix, onMachine } from "../nix/find.ts";
+import type { Nix } from "../nix/find.ts";
 import { currentSystem } from "../nix/releases.ts";
 import { type Contents, rootsOf } from "./contents.ts";
 import { layOutRootfs } from "./layout.ts";
 import { substituteRootfs } from "./locked-rootfs.ts";
 import { keep, keptDirectory, recall } from "./record.ts";
 import { parseReference } from "./reference.ts";
-import { lockFlake } from "./resolve.ts";
+import { type LockedFlake, lockFlake } from "./resolve.ts";
 import { search } from "./search.ts";
 
 export type { Contents } from "./contents.ts";
@@ -35,6 +34,8 @@ export interface RootfsRequest {
   workspace: string;
   /** Absolute path of the user's directory for this action: `roots` in it keeps what is in the store, `rootfs` has trees. */
   own: string;
+  /** Looks whether the cache has the rootfs, once the flake is locked. */
+  cached?: (flake: LockedFlake) => Promise<Rootfs | undefined>;
 }
 
 /**
@@ -51,6 +52,8 @@ export async function buildRootfs(nix: Nix, request: RootfsRequest): Promise<Roo
   const reference = parseReference(request.flake, request.action, request.workspace);
   const flake = await lockFlake(nix, reference);
   info(`Flake ${flake.url}, revision ${flake.rev}`);
+  const cached = await request.cached?.(flake);
+  if (cached !== undefined) return cached;
   const system = currentSystem();
   const kept = keptDirectory(join(request.own, "roots"), flake, reference.attribute, system);
   const before = await recall(nix, kept);
@@ -60,16 +63,4 @@ export async function buildRootfs(nix: Nix, request: RootfsRequest): Promise<Roo
   const path = await layOutRootfs(contents, join(request.own, "rootfs"));
   info(`Rootfs ${path}, of ${attribute}${before === undefined ? "" : ", as built before"}`);
   return { path, contents, roots: rootsOf(contents), url: flake.url, rev: flake.rev };
-}
-
-/** Whether an FHS root has a program; a link to it is enough, as it may lead to what is in the environment only. */
-export async function hasProgram(
-  nix: Pick<Nix, "directory">,
-  rootfs: string,
-  name: string,
-): Promise<boolean> {
-  for (const folder of ["usr/bin", "usr/sbin"]) {
-    if (await isThere(join(onMachine(nix, rootfs), folder, name))) return true;
-  }
-  return false;
 }
