@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { narHash, readTree, serialize, serializeExport, type Tree } from "../../src/flake/nar.ts";
+import { narHash, narOf, readTree, serialize, serializeExport, type Tree } from "../../src/flake/nar.ts";
 import { parseTree, writeTree } from "../../src/flake/tree-text.ts";
 
 const repository = join(import.meta.dirname, "../..");
@@ -86,12 +86,10 @@ test("store paths are exported as by nix-store --export", async () => {
   const path = execFileSync("nix-store", ["--add", at("tree")])
     .toString()
     .trim();
-  const chunks: Buffer[] = [];
-  await serializeExport([{ path, references: [], tree: await readTree(path) }], (chunk) =>
-    chunks.push(chunk),
-  );
+  const { nar, hash } = await narOf(await readTree(path));
+  expect(hash).toBe(await narHash(await readTree(path)));
   const expected = execFileSync("nix-store", ["--export", path], { maxBuffer: 1e9 });
-  expect(Buffer.compare(Buffer.concat(chunks), expected)).toBe(0);
+  expect(Buffer.compare(serializeExport([{ path, references: [], nar }]), expected)).toBe(0);
 });
 
 test("what Nix cannot keep is refused", async () => {

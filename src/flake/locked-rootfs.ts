@@ -6,7 +6,7 @@ import { tryNixStore } from "../nix/commands.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { System } from "../nix/releases.ts";
 import { lockName } from "./digest.ts";
-import { type ExportedPath, narHash, readTree, serializeExport } from "./nar.ts";
+import { type ExportedPath, narHash, narOf, readTree, serializeExport } from "./nar.ts";
 import type { Rootfs } from "./rootfs.ts";
 import { type LockedRootfs, type LockedTree, readRootfsLock } from "./rootfs-lock.ts";
 import { parseTree } from "./tree-text.ts";
@@ -32,18 +32,13 @@ export async function substituteRootfs(
       debug(`No ${lockName}: the flake is evaluated`);
       return undefined;
     }
+    const rev = await narHash(await readTree(action));
     await mkdir(dirname(link), { recursive: true });
     await provide(nix, locked, link);
     const path = locked.rootfs;
     info(`Rootfs ${path}, by ${lockName}`);
     const contents = { kind: "fhs", path } as const;
-    return {
-      path,
-      contents,
-      roots: [path],
-      url: `path:${action}`,
-      rev: await narHash(await readTree(action)),
-    };
+    return { path, contents, roots: [path], url: `path:${action}`, rev };
   } catch (error) {
     await rm(link, { force: true });
     info(`The flake is evaluated, for the rootfs cannot be had without: ${messageOf(error)}`);
@@ -75,14 +70,11 @@ const realise = (nix: Nix, paths: readonly string[], root: string, show: boolean
 async function takeIn(nix: Nix, locked: readonly LockedTree[], file: string): Promise<void> {
   const paths: ExportedPath[] = [];
   for (const { path, narHash: expected, references, tree: text } of locked) {
-    const tree = parseTree(text);
-    const hash = await narHash(tree);
+    const { nar, hash } = await narOf(parseTree(text));
     if (hash !== expected) throw new Error(`${lockName} is damaged: ${path} is ${hash}, not ${expected}`);
-    paths.push({ path, references, tree });
+    paths.push({ path, references, nar });
   }
-  const chunks: Buffer[] = [];
-  await serializeExport(paths, (chunk) => chunks.push(chunk));
-  await writeFile(file, chunks);
+  await writeFile(file, serializeExport(paths));
   const { code, stderr } = await tryNixStore(nix, ["--import"], { stdin: file });
   // A daemon takes paths without a signature from those only whom it trusts.
   if (code !== 0) throw new Error(`Nix does not take it into the store (${reason(stderr)})`);

@@ -16,7 +16,8 @@ export interface ExportedPath {
   path: string;
   /** Store paths, sorted; the path itself where it refers to itself. */
   references: string[];
-  tree: Tree;
+  /** The serialisation of its tree. */
+  nar: Buffer;
 }
 
 /** Serialises a tree as `nix-store --dump` does; see "Nix Archive (NAR)" in Nix's manual. */
@@ -49,6 +50,14 @@ export async function narHash(tree: Tree): Promise<string> {
   return `sha256-${hash.digest("base64")}`;
 }
 
+/** The serialisation of a tree, and its hash as by {@link narHash}. */
+export async function narOf(tree: Tree): Promise<{ nar: Buffer; hash: string }> {
+  const chunks: Buffer[] = [];
+  await serialize(tree, (chunk) => chunks.push(chunk));
+  const nar = Buffer.concat(chunks);
+  return { nar, hash: `sha256-${createHash("sha256").update(nar).digest("base64")}` };
+}
+
 /** "NIXE", little endian. */
 const exportMagic = 0x4558494e;
 
@@ -57,15 +66,19 @@ const exportMagic = 0x4558494e;
  *
  * @param paths each after those that it refers to
  */
-export async function serializeExport(paths: readonly ExportedPath[], sink: Sink): Promise<void> {
-  for (const { path, references, tree } of paths) {
-    sink(number(1));
-    await serialize(tree, sink);
+export function serializeExport(paths: readonly ExportedPath[]): Buffer {
+  const each = paths.flatMap(({ path, references, nar }) => [
+    number(1),
+    nar,
+    number(exportMagic),
+    words(path),
+    number(references.length),
+    words(...references),
     // No deriver, and no signature.
-    sink(Buffer.concat([number(exportMagic), words(path), number(references.length), words(...references)]));
-    sink(Buffer.concat([words(""), number(0)]));
-  }
-  sink(number(0));
+    words(""),
+    number(0),
+  ]);
+  return Buffer.concat([...each, number(0)]);
 }
 
 /**
@@ -94,9 +107,13 @@ function utf8(bytes: Buffer, path: string): string {
   return text;
 }
 
-/** By bytes, as Nix has it: JavaScript's own order is that of UTF-16. */
-const sorted = (entries: Map<string, Tree>): [string, Tree][] =>
-  [...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+/** By bytes, as Nix has it: JavaScript's own order is that of UTF-16, and the same for ASCII. */
+function sorted(entries: Map<string, Tree>): [string, Tree][] {
+  const names = [...entries.keys()];
+  const ascii = names.every((name) => Buffer.byteLength(name) === name.length);
+  names.sort(ascii ? undefined : (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return names.map((name) => [name, entries.get(name) as Tree]);
+}
 
 /** 64 bits, little endian. */
 function number(value: number): Buffer {
@@ -105,8 +122,21 @@ function number(value: number): Buffer {
   return buffer;
 }
 
+const padded = (length: number): number => Math.ceil(length / 8) * 8;
+
 /** Bytes after their length, filled up with zeros to a multiple of 8. */
 const field = (bytes: Buffer): Buffer =>
-  Buffer.concat([number(bytes.length), bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)]);
+  Buffer.concat([number(bytes.length), bytes, Buffer.alloc(padded(bytes.length) - bytes.length)]);
 
-const words = (...texts: string[]): Buffer => Buffer.concat(texts.map((text) => field(Buffer.from(text))));
+/** Each text as a field; in one piece, as there are ten for each of thousands of links. */
+function words(...texts: string[]): Buffer {
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const buffer = Buffer.alloc(lengths.reduce((size, length) => size + 8 + padded(length), 0));
+  let offset = 0;
+  for (const [index, length] of lengths.entries()) {
+    buffer.writeUInt32LE(length, offset);
+    buffer.write(texts[index] ?? "", offset + 8);
+    offset += 8 + padded(length);
+  }
+  return buffer;
+}
