@@ -1,13 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: expressions of workflows
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { IMAGES } from "../support/assets/images.ts";
 import type { Machine } from "../support/machine/machine.ts";
 import { type JobResult, runJob } from "../support/runner/job.ts";
 import type { Step } from "../support/runner/workflow.ts";
 import { flakeAt, flakesMachine, shapes } from "../support/world/flakes.ts";
+import { expected, failures, inside, runStep } from "../support/world/flakes-job.ts";
 import { actionPath, openWorld, type World } from "../support/world/world.ts";
-
-const podman = "${{ steps.podman.outputs.podman }}";
 
 let world: World;
 let machine: Machine;
@@ -31,53 +29,19 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => world.close());
 
-/** What a shape's flake leads to: its attribute, where podman is from, and whether it is an FHS root. */
-const expected: Record<string, { attribute: string; root?: string; podman?: string }> = {
-  apps: { attribute: "packages.x86_64-linux.podman", podman: "podman" },
-  bubblewrap: { attribute: "packages.x86_64-linux.default", root: "podman-env-fhs" },
-  capable: { attribute: "packages.x86_64-linux.podman", podman: "podman-1.0" },
-  fhsenv: { attribute: "packages.x86_64-linux.default", root: "podman-env-1.0-fhsenv-rootfs" },
-  "flat-bin": { attribute: "defaultPackage.x86_64-linux", podman: "podman-wrapper-1.0" },
-  launcher: { attribute: "packages.x86_64-linux.podman", root: "fsh-podman-rootless-env-fhs" },
-  "launcher-arguments": { attribute: "packages.x86_64-linux.podman", root: "fsh-podman-rootless-env-fhs" },
-  "nested-default": { attribute: "packages.x86_64-linux.podman", podman: "podman-wrapper-1.0" },
-  overlay: { attribute: "packages.x86_64-linux.podman", podman: "podman-wrapper-1.0" },
-  "shell-only": { attribute: "devShell.x86_64-linux", podman: "podman-wrapper-1.0" },
-  unbuildable: { attribute: "devShell.x86_64-linux", podman: "podman-wrapper-1.0" },
-};
-
-const allow = () =>
-  `mkdir -p ~/.config/containers; printf '[[registry]]\\nlocation = "${world.registry.host}"\\ninsecure = true\\n' >~/.config/containers/registries.conf`;
-
-const run = (): Step => ({
-  id: "run",
-  run: `${allow()}
-${podman} run --rm ${world.registry.host}/${IMAGES.busybox} sh -c 'echo works as $(id -u) on $(hostname | wc -c)'`,
-});
-
-/** Runs a script in the environment, with the machine's tools or the FHS root's. */
-const inside = (id: string, script: string): Step => ({
-  id,
-  run: `cat >inside.sh <<'END'\n${script}\nEND
-eval "$(sed -n 's/^exec \\(.*\\) exec podman .*/\\1/p' ${podman}) exec sh $PWD/inside.sh"`,
-});
-
 const steps = (): Step[] => [
-  run(),
+  runStep(world),
   // Of the helpers, those that this flake has.
   inside(
+    "podman",
     "look",
     `for name in podman conmon crun runc; do
   path=$(readlink -f "$(command -v "$name")")
   case $path in /host/*) ;; *) echo "$path" ;; esac
 done`,
   ),
-  inside("registries", "grep registries /etc/containers/registries.conf | grep -v '^#'"),
+  inside("podman", "registries", "grep registries /etc/containers/registries.conf | grep -v '^#'"),
 ];
-
-/** Steps that did not pass, with what they said. */
-const failures = (result: JobResult) =>
-  result.steps.filter(({ outcome }) => outcome !== "success").map(({ name, log }) => ({ name, log }));
 
 const job = (shape: string, steps: Step[]): Promise<JobResult> =>
   runJob(machine, {

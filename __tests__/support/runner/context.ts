@@ -2,11 +2,16 @@ import { dirname } from "node:path";
 
 /** Where GitHub's hosted runner keeps its things. */
 export const WORK = "/home/runner/work";
-export const TEMP = `${WORK}/_temp`;
+export const tempOf = (work: string): string => `${work}/_temp`;
+export const TEMP = tempOf(WORK);
 export const NODE = "/opt/node24/bin/node";
 
 /** The github context of a push to `octo/project`; `overrides` replaces or adds. */
-export function githubContext(token: string, overrides: Record<string, string> = {}): Record<string, string> {
+export function githubContext(
+  token: string,
+  overrides: Record<string, string> = {},
+  work = WORK,
+): Record<string, string> {
   const repository = overrides.repository ?? "octo/project";
   const [owner = "", project = ""] = repository.split("/");
   return {
@@ -14,7 +19,7 @@ export function githubContext(token: string, overrides: Record<string, string> =
     actor: owner,
     api_url: "https://api.github.com",
     event_name: "push",
-    event_path: `${TEMP}/_github_workflow/event.json`,
+    event_path: `${tempOf(work)}/_github_workflow/event.json`,
     graphql_url: "https://api.github.com/graphql",
     job: "job",
     ref: "refs/heads/main",
@@ -29,18 +34,18 @@ export function githubContext(token: string, overrides: Record<string, string> =
     server_url: "https://github.com",
     sha: "5a1f2c3d4e5f60718293a4b5c6d7e8f901234567",
     workflow: "workflow",
-    workspace: `${WORK}/${project}/${project}`,
+    workspace: `${work}/${project}/${project}`,
     ...overrides,
   };
 }
 
-export function runnerContext(debug: boolean): Record<string, string> {
+export function runnerContext(debug: boolean, work = WORK): Record<string, string> {
   return {
     name: "runner-on-a-desk",
     os: "Linux",
     arch: process.arch === "arm64" ? "ARM64" : "X64",
     environment: "github-hosted",
-    temp: TEMP,
+    temp: tempOf(work),
     tool_cache: "/opt/hostedtoolcache",
     ...(debug ? { debug: "1" } : {}),
   };

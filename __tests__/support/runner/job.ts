@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { JobMachine } from "../machine/machine.ts";
 import { type Action, inputVariables, parseAction } from "./action.ts";
-import { fixedVariables, githubContext, NODE, runnerContext, runnerVariables, TEMP } from "./context.ts";
+import {
+  fixedVariables,
+  githubContext,
+  NODE,
+  runnerContext,
+  runnerVariables,
+  tempOf,
+  WORK,
+} from "./context.ts";
 import { condition, interpolate, type Scope, type Value } from "./expressions.ts";
 import { createLog, type Log } from "./log.ts";
 import { endOrphans, type Orphans } from "./orphans.ts";
@@ -18,6 +26,8 @@ export interface JobOptions {
   env?: Record<string, string | undefined>;
   /** Overrides of the github context, such as repository ("owner/name"), ref, event_name. */
   github?: Record<string, string>;
+  /** Where the runner keeps its things, absolute; two on one machine need one each. Default: as a hosted runner's. */
+  work?: string;
   /** github.token, masked. */
   token?: string;
   /** As with "enable debug logging". */
@@ -52,9 +62,11 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
   const begun = performance.now();
   const trackingId = `github_${randomUUID()}`;
   const token = options.token ?? "ghs_000000000000000000000000000000000000";
-  const github = githubContext(token, options.github);
+  const { work = WORK } = options;
+  const temp = tempOf(work);
+  const github = githubContext(token, options.github, work);
   const debug = options.debug ?? false;
-  const runner = runnerContext(debug);
+  const runner = runnerContext(debug, work);
   const masks = new Set([token]);
   const workspace = github.workspace ?? "";
   const before = await machine.processes();
@@ -100,6 +112,7 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
       env: Object.fromEntries(visible),
       paths,
       cwd: workspace,
+      temp,
       timeout: step.timeout,
       log,
     };
@@ -110,7 +123,7 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
   }
 
   async function runScript(step: RunStep, log: Log): Promise<StepEffects> {
-    const script = `${TEMP}/${randomUUID()}.sh`;
+    const script = `${temp}/${randomUUID()}.sh`;
     await machine.files.write(script, `${interpolate(step.run, scope(step.env))}\n`);
     const effects = await run(step, shellCommand(step.shell, script), {}, log);
     if (effects.code) log.error(`Process completed with exit code ${effects.code}.`);
@@ -183,8 +196,8 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
     });
   }
 
-  await emptyTemp(machine);
-  await machine.files.write(`${TEMP}/_github_workflow/event.json`, "{}\n");
+  await emptyTemp(machine, temp);
+  await machine.files.write(`${temp}/_github_workflow/event.json`, "{}\n");
   await machine.exec(["mkdir", "-p", workspace]);
   if (options.workspace) await machine.files.copy(options.workspace, workspace);
   for (const step of options.steps) {
@@ -196,7 +209,7 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
     await carryOut(post.step, "post", post.action.postIf, (log) => runPost(post, log));
   }
   const orphans = await endOrphans(machine, before, trackingId);
-  await emptyTemp(machine);
+  await emptyTemp(machine, temp);
 
   const find = (id: string, phase: "main" | "post"): StepResult => {
     const result = results.find((step) => step.id === id && step.phase === phase);
@@ -214,9 +227,9 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
 }
 
 /** As the runner's user: what belongs to others stays, as it does there. */
-async function emptyTemp(machine: JobMachine): Promise<void> {
-  await machine.exec(["mkdir", "-p", TEMP]);
-  await machine.exec(["find", TEMP, "-mindepth", "1", "-delete"]);
+async function emptyTemp(machine: JobMachine, temp: string): Promise<void> {
+  await machine.exec(["mkdir", "-p", temp]);
+  await machine.exec(["find", temp, "-mindepth", "1", "-delete"]);
 }
 
 function defined(env: Record<string, string | undefined>): Record<string, string> {

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type { JobMachine } from "../machine/machine.ts";
-import { TEMP } from "./context.ts";
 import { parseEnv, parseKeyValues, prependPaths } from "./files.ts";
 import type { Log } from "./log.ts";
 
@@ -10,6 +9,8 @@ export interface StepProcess {
   /** PATH before what earlier steps put in front of it is the environment's; this goes in front, first first. */
   paths: string[];
   cwd: string;
+  /** RUNNER_TEMP. */
+  temp: string;
   timeout?: number | undefined;
   log: Log;
 }
@@ -29,7 +30,7 @@ export interface StepEffects {
 /** Runs one process of a step with its five command files, and reads these however it ends. */
 export async function runProcess(machine: JobMachine, step: StepProcess): Promise<StepEffects> {
   const id = randomUUID();
-  const file = (kind: string) => `${TEMP}/_runner_file_commands/${kind}_${id}`;
+  const file = (kind: string) => `${step.temp}/_runner_file_commands/${kind}_${id}`;
   const files = {
     GITHUB_OUTPUT: file("set_output"),
     GITHUB_ENV: file("set_env"),
