@@ -27,11 +27,11 @@ become_user() { # UID GID DIR UNSHARE PROGRAM [ARG...]
     compose
     [ -d "$pr_root$pr_directory" ] || pr_directory=
     cd "$pr_root"
-    # As switch_root(8) does: in a mere chroot the kernel refuses user namespaces, which Nix's sandbox needs.
+    # As switch_root(8) does: in a mere chroot the kernel refuses user namespaces, here and to Nix's sandbox.
     mount -n --move . /
     PWD=$pr_directory OLDPWD=$pr_before
     [ -n "$pr_before" ] || unset OLDPWD
-    exec "$pr_unshare" --user $pr_ids --root=. --wd="${pr_directory:-/}" -- "$@"
+    exec "$pr_unshare" --root=. --wd="${pr_directory:-/}" -- "$pr_unshare" --user $pr_ids -- "$@"
   fi
 }
 

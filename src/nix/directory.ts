@@ -50,7 +50,7 @@ async function makeNixDirectory(): Promise<string | undefined> {
     return undefined;
   }
   const { code, stderr } = await tryRunAsRoot("install", ["-d", "-m", "0755", "-o", `${uid}`, "/nix"]);
-  return code === 0 ? undefined : lastWords(stderr);
+  return code === 0 ? undefined : lastWords(stderr) || "sudo does not work";
 }
 
 const canWrite = (path: string): Promise<boolean> =>

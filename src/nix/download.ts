@@ -25,6 +25,9 @@ const usual: Limits = { attempts: 4, pause: 1000, silence: 30, duration: 15 * 60
 /** Seconds of Retry-After that are waited for. */
 const longestPause = 120;
 
+/** Redirects in a row that are followed. */
+const mostHops = 10;
+
 /** A failure that another attempt will not mend. */
 class FinalError extends Error {}
 
@@ -110,32 +113,47 @@ async function* fetchOnce(tarball: Tarball, limits: Limits): AsyncGenerator<Uint
 }
 
 async function request(url: string, limits: Limits): Promise<IncomingMessage> {
-  // Its own limit also counts the time in which nobody reads: it must not be the shorter one.
+  let at = url;
+  for (let hops = 0; ; hops += 1) {
+    const response = await answerOf(at, limits);
+    const status = response.statusCode ?? 0;
+    if (status === 200) return response;
+    response.destroy();
+    const { location } = response.headers;
+    if (status < 300 || status >= 400 || location === undefined || hops === mostHops) {
+      throw refusal(status, url, response.headers);
+    }
+    // The client's own way takes no location without a host.
+    if (!URL.canParse(location, at)) throw refusal(status, url, response.headers);
+    at = new URL(location, at).href;
+    if (url.startsWith("https:") && !at.startsWith("https:")) throw refusal(status, url, response.headers);
+  }
+}
+
+async function answerOf(url: string, limits: Limits): Promise<IncomingMessage> {
   const client = new HttpClient("podman-rootless", [], {
+    // Its own limit also counts the time in which nobody reads: it must not be the shorter one.
     socketTimeout: (limits.silence + longestPause) * 1000,
     allowRetries: false,
-    maxRedirects: 10,
+    allowRedirects: false,
   });
-  let response: IncomingMessage;
   try {
-    response = (await within(limits.silence, "The server's answer", client.get(url))).message;
+    return (await within(limits.silence, "The server's answer", client.get(url))).message;
   } catch (error) {
     throw new PassingError(messageOf(error));
   }
-  const status = response.statusCode ?? 0;
-  if (status === 200) return response;
-  response.destroy();
+}
+
+function refusal(status: number, url: string, headers: IncomingHttpHeaders): Error {
   const text = `the server answered ${status} for ${url}`;
   if (status >= 300 && status < 500 && ![408, 425, 429].includes(status)) {
-    throw new FinalError(`Cannot download Nix: ${text}. Check nix-version or nix-url.`);
+    return new FinalError(`Cannot download Nix: ${text}. Check nix-version or nix-url.`);
   }
-  const pause = pauseOf(response.headers);
-  if (pause > longestPause * 1000) {
-    throw new FinalError(
-      `Cannot download Nix: ${text}, and wants to be asked again in ${Math.round(pause / 1000)} s. Run the job later, or give a mirror with nix-url and nix-sha256.`,
-    );
-  }
-  throw new PassingError(text, pause);
+  const pause = pauseOf(headers);
+  if (pause <= longestPause * 1000) return new PassingError(text, pause);
+  return new FinalError(
+    `Cannot download Nix: ${text}, and wants to be asked again in ${Math.round(pause / 1000)} s. Run the job later, or give a mirror with nix-url and nix-sha256.`,
+  );
 }
 
 /** What a response brings, until nothing comes of it for too long. */

@@ -9,7 +9,9 @@ import { setTimeout } from "node:timers/promises";
 /** What goes wrong with a request. */
 export type Fault =
   /** Answers with this status and no file. */
-  | { kind: "status"; status: number }
+  | { kind: "status"; status: number; headers?: Record<string, string> }
+  /** Sends the client to another path. */
+  | { kind: "redirect"; to: string }
   /** Promises the whole file, sends this many bytes and hangs up. */
   | { kind: "truncate"; bytes: number }
   /** Promises the whole file, sends this many bytes and then nothing, until the client gives up. */
@@ -60,7 +62,11 @@ export async function startFileServer(
 
 async function answer(response: ServerResponse, file: string, fault: Fault | undefined): Promise<void> {
   if (fault?.kind === "status") {
-    response.writeHead(fault.status).end();
+    response.writeHead(fault.status, fault.headers).end();
+    return;
+  }
+  if (fault?.kind === "redirect") {
+    response.writeHead(302, { location: fault.to }).end();
     return;
   }
   const found = await stat(file).catch(() => undefined);
