@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
-import { ProgramError, run, tryRun } from "../src/exec.ts";
+import { ProgramError, pipeInto, run, tryRun } from "../src/exec.ts";
 
 let directory: string;
 
@@ -103,4 +103,56 @@ test("standard input is empty, so that a program that asks for something does no
 
 test("the program runs in the directory given", async () => {
   expect(await run("/bin/pwd", [], { cwd: directory })).toBe(`${directory}\n`);
+});
+
+async function* pieces(count: number, after?: () => void): AsyncGenerator<Buffer> {
+  for (let made = 0; made < count; made += 1) yield Buffer.alloc(100_000, "x");
+  after?.();
+}
+
+test("what a source gives is a program's input, at the program's pace", async () => {
+  expect(await pipeInto(...sh("wc -c"), pieces(50))).toMatch(/^\s*5000000\n$/);
+  expect(await pipeInto(...sh("sleep 0.2; wc -c"), pieces(50))).toMatch(/^\s*5000000\n$/);
+  expect(
+    await pipeInto(...sh('wc -c; printf %s "$X"; pwd'), pieces(0), { env: { X: "x" }, cwd: "/" }),
+  ).toMatch(/^\s*0\nx\/\n$/);
+});
+
+test.each([
+  ["that reads nothing", "exit 3", 3],
+  ["that stops in the middle", "head -c 150000 >/dev/null; exit 4", 4],
+  ["that closes its input and goes on", "exec <&-; sleep 0.2; exit 5", 5],
+  ["that is killed", "kill -KILL $$", 128],
+])("of a program %s the source is read to its end, and how it ended is told", async (_, script, code) => {
+  let read = false;
+  const source = pieces(20, () => {
+    read = true;
+  });
+  await expect(pipeInto(...sh(`echo why >&2; ${script}`), source)).rejects.toMatchObject({
+    name: "ProgramError",
+    output: { code, stderr: "why\n" },
+  });
+  expect(read).toBe(true);
+});
+
+test("a program that ends well before its input does has done what it was to do", async () => {
+  expect(await pipeInto(...sh("echo enough"), pieces(20))).toBe("enough\n");
+});
+
+test("a source that fails ends the program, and its own error is told", async () => {
+  const file = join(directory, "pid");
+  const broken = new Error("broken");
+  const source = (async function* () {
+    yield* pieces(1);
+    throw broken;
+  })();
+  await expect(pipeInto(...sh('echo $$ >"$1"; exec cat', file), source)).rejects.toBe(broken);
+  const pid = Number(await run("cat", [file]).catch(() => "0"));
+  if (pid > 0) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+});
+
+test("a program that is not there has code 127, whatever is piped into it", async () => {
+  await expect(pipeInto(join(directory, "none"), [], pieces(20))).rejects.toMatchObject({
+    output: { code: 127 },
+  });
 });
