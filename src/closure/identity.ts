@@ -4,7 +4,7 @@ import { isThere } from "../files.ts";
 import { flakeDigest } from "../flake/digest.ts";
 import type { FlakeReference } from "../flake/reference.ts";
 import { cleanCheckout, repositoryOf } from "./git.ts";
-import { narHash } from "./tree.ts";
+import { treeHash } from "./tree.ts";
 
 /** What a flake is, known without Nix. */
 export interface Identity {
@@ -37,7 +37,7 @@ export async function identify({ url }: FlakeReference, own: boolean): Promise<I
 
 /** By what the outputs are made of: the rest of the action does not matter. */
 async function ownFlake(action: string, url: string): Promise<Identity | undefined> {
-  const [digest, rev] = await Promise.all([flakeDigest(action), narHash(action)]);
+  const [digest, rev] = await Promise.all([flakeDigest(action), treeHash(action)]);
   return rev === undefined ? undefined : { digest: `own ${digest}`, rev, url, own: true };
 }
 
@@ -65,7 +65,7 @@ const revOf = (url: string): Pick<Identity, "rev"> => {
 /** All files of a directory count, but for git's own, by which nothing is told of the rest. */
 async function tree(path: string, query: string, url?: string): Promise<Identity | undefined> {
   if (!(await lstat(path).catch(() => undefined))?.isDirectory()) return undefined;
-  const hash = await narHash(path, [".git"]);
+  const hash = await treeHash(path, [".git"]);
   if (hash === undefined) return undefined;
   const whole = !(await isThere(join(path, ".git")));
   return { digest: `path ${hash} ${query}`, ...(whole && { rev: hash }), ...(url !== undefined && { url }) };

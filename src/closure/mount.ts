@@ -24,7 +24,7 @@ export async function mountArchive(
 ): Promise<void> {
   record([rootsUndo(`Unmount ${point}`, when, "umount", "--lazy", point)]);
   await mkdir(point, { recursive: true });
-  await asRoot("mount", "-t", "squashfs", "-o", `loop,ro,${flags}`, file, point);
+  await asRoot("mount", ["-t", "squashfs", "-o", `loop,ro,${flags}`, file, point]);
 }
 
 export const unmount = (point: string) => tryRunAsRoot("umount", ["--lazy", point]);
@@ -59,7 +59,7 @@ export async function layOver(
   return code === 0 ? undefined : lastWords(stderr);
 }
 
-async function asRoot(program: string, ...args: string[]): Promise<void> {
+async function asRoot(program: string, args: readonly string[]): Promise<void> {
   const output = await tryRunAsRoot(program, args);
   if (output.code !== 0) throw new ProgramError(program, args, output);
 }
@@ -67,5 +67,5 @@ async function asRoot(program: string, ...args: string[]): Promise<void> {
 /** Makes /nix, and gives it to this user. */
 export async function makeNix(): Promise<void> {
   const uid = process.getuid?.() ?? 0;
-  await asRoot("install", "-d", "-m", "0755", "-o", `${uid}`, "/nix");
+  await asRoot("install", ["-d", "-m", "0755", "-o", `${uid}`, "/nix"]);
 }

@@ -4,12 +4,13 @@ import { info } from "@actions/core";
 import { run } from "../exec.ts";
 import { refuseWithoutSpace } from "../files.ts";
 import { formatBytes } from "../log.ts";
+import { removeTree } from "../nix/store-path.ts";
 import type { Way } from "./ground.ts";
 import { hold, release } from "./hold.ts";
 import type { Form } from "./key.ts";
 import { layOver, makeNix, mountArchive, type RecordUndo, unmount } from "./mount.ts";
 import { type CachedRecord, parseCachedRecord, rootsOf } from "./record.ts";
-import { bringIn, remove, type Source } from "./unpack.ts";
+import { bringIn, type Source } from "./unpack.ts";
 
 /** An entry of the cache, fetched. */
 export interface Fetched {
@@ -121,7 +122,7 @@ async function copy(source: Source, names: readonly string[], archive?: string):
   const there = await bringIn(source, names, "/nix/store");
   info(`${there.length} of ${names.length} store paths were missing and are in /nix/store`);
   return async () => {
-    for (const name of there) await remove(join("/nix/store", name));
+    for (const name of there) await removeTree(join("/nix/store", name));
   };
 }
 
@@ -143,7 +144,7 @@ async function putBeside(
     }
   } catch (error) {
     await unmount(store);
-    await remove(directory);
+    await removeTree(directory);
     throw error;
   }
   info(`/nix stays as it is: the environment has ${names.length} store paths of its own, in ${store}`);

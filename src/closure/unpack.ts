@@ -1,7 +1,7 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../exec.ts";
-import { isThere } from "../files.ts";
+import { moveIn, removeTree } from "../nix/store-path.ts";
 
 /** Where store paths come from: an archive, or the directory at which one is mounted. */
 export type Source = { tar: string } | { directory: string };
@@ -24,7 +24,7 @@ export async function bringIn(source: Source, names: readonly string[], store: s
     await copy(source, missing, beside);
     for (const name of missing) await moveIn(join(beside, name), join(store, name));
   } finally {
-    await remove(beside);
+    await removeTree(beside);
   }
   return missing;
 }
@@ -42,24 +42,4 @@ function copy(source: Source, names: readonly string[], to: string): Promise<str
           ...["--target-directory", to, "--", ...part.map((name) => join(source.directory, name))],
         ]);
   }, Promise.resolve(""));
-}
-
-async function moveIn(path: string, target: string): Promise<void> {
-  const stat = await lstat(path);
-  // Another job on this machine was first.
-  if (await isThere(target)) return;
-  if (!stat.isDirectory()) return await rename(path, target);
-  // rename(2) of a directory writes its "..", which needs write permission on it.
-  await chmod(path, 0o755);
-  await rename(path, target).catch((error: NodeJS.ErrnoException) => {
-    if (!["ENOTEMPTY", "EEXIST"].includes(error.code ?? "")) throw error;
-  });
-  if (await isThere(target)) await chmod(target, 0o555);
-}
-
-/** With what is in it: store paths are read-only. */
-export async function remove(directory: string): Promise<void> {
-  if (!(await isThere(directory))) return;
-  await run("chmod", ["-R", "u+w", directory]);
-  await rm(directory, { recursive: true, force: true });
 }

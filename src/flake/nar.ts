@@ -81,13 +81,32 @@ export function serializeExport(paths: readonly ExportedPath[]): Buffer {
   return Buffer.concat([...each, number(0)]);
 }
 
+/** How much of a tree is looked at. */
+export interface Bounds {
+  entries: number;
+  /** Of files' contents. */
+  bytes: number;
+}
+
 /**
- * The tree at a path of the file system. Contents of files are read when asked for.
+ * The tree at a path of the file system; links are not followed. Contents of files are read when asked for.
  *
- * @throws {Error} for what is neither directory, file nor link, and for names that are not UTF-8
+ * @param except names at its top to leave out
+ * @throws {Error} for what is neither directory, file nor link, for names that are not UTF-8, and for a tree beyond bounds
  */
-export async function readTree(path: string): Promise<Tree> {
+export async function readTree(
+  path: string,
+  bounds: Bounds = { entries: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY },
+  except: readonly string[] = [],
+): Promise<Tree> {
+  return await readNode(path, { ...bounds }, except);
+}
+
+async function readNode(path: string, left: Bounds, except: readonly string[] = []): Promise<Tree> {
   const stat = await lstat(path);
+  left.entries -= 1;
+  left.bytes -= stat.isFile() ? stat.size : 0;
+  if (left.entries < 0 || left.bytes < 0) throw new Error(`${path} is one file too many`);
   if (stat.isSymbolicLink()) return { kind: "link", target: utf8(await readlink(path, "buffer"), path) };
   if (stat.isFile()) {
     return { kind: "file", executable: (stat.mode & 0o100) !== 0, read: () => readFile(path) };
@@ -96,7 +115,7 @@ export async function readTree(path: string): Promise<Tree> {
   const entries = new Map<string, Tree>();
   for (const bytes of await readdir(path, { encoding: "buffer" })) {
     const name = utf8(bytes, path);
-    entries.set(name, await readTree(join(path, name)));
+    if (!except.includes(name)) entries.set(name, await readNode(join(path, name), left));
   }
   return { kind: "directory", entries };
 }

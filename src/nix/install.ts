@@ -1,14 +1,14 @@
-import { chmod, lstat, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdtemp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { info } from "@actions/core";
 import { ProgramError, pipeInto, run } from "../exec.ts";
-import { isThere } from "../files.ts";
 import { lastWords } from "../log.ts";
 import { makeParts, type NixDirectory, provideDirectory, removeEmpty } from "./directory.ts";
 import { download } from "./download.ts";
 import type { Nix } from "./find.ts";
 import { type NixPlaces, nixRoot, programsOf } from "./programs.ts";
 import type { Tarball } from "./releases.ts";
+import { moveIn, removeTree } from "./store-path.ts";
 
 /**
  * Installs Nix for this user alone from a release tarball. It is unpacked as it comes, beside the store, and its store
@@ -22,7 +22,7 @@ export async function installNix(tarball: Tarball, places: NixPlaces): Promise<N
     let moved: string[] = [];
     try {
       const path = nixPath(await readFile(join(beside, registration), "utf8").catch(() => ""));
-      moved = await moveIn(join(beside, "store"), directory);
+      moved = await moveAll(join(beside, "store"), directory);
       const nix = await register(path, join(beside, registration), directory, places);
       const where = directory.home ? `, below ${directory.path}` : "";
       info(`Installed Nix ${nix.version} in ${secondsSince(start)} s: ${path}${where}`);
@@ -82,7 +82,7 @@ async function makeRoom({ path }: NixDirectory, places: NixPlaces): Promise<stri
 }
 
 /** Moves store paths that are not there yet into the store, and returns where those are now. */
-async function moveIn(from: string, directory: NixDirectory): Promise<string[]> {
+async function moveAll(from: string, directory: NixDirectory): Promise<string[]> {
   // Nix wants its store read-only; hashes do not cover the write bits.
   await run("chmod", ["-R", "a-w", from]);
   await chmod(from, 0o755);
@@ -90,26 +90,9 @@ async function moveIn(from: string, directory: NixDirectory): Promise<string[]> 
   await makeParts(directory);
   for (const name of await readdir(from)) {
     const target = join(directory.path, "store", name);
-    if (await moveOne(join(from, name), target)) moved.push(target);
+    if (await moveIn(join(from, name), target)) moved.push(target);
   }
   return moved;
-}
-
-/** Returns whether it was not there before. */
-async function moveOne(path: string, target: string): Promise<boolean> {
-  if (await isThere(target)) return false;
-  const status = await lstat(path);
-  // rename(2) of a directory writes its "..", which needs write permission on it.
-  if (status.isDirectory()) await chmod(path, 0o755);
-  try {
-    await rename(path, target);
-  } catch (error) {
-    // Another job was first.
-    if (await isThere(target)) return false;
-    throw error;
-  }
-  if (status.isDirectory()) await chmod(target, 0o555);
-  return true;
 }
 
 /** Tells the store's database of its new paths, and keeps Nix itself from the garbage collector. */
@@ -145,10 +128,4 @@ export function nixPath(registration: string): string {
   if (path === undefined)
     throw new Error("The tarball's .reginfo names no Nix: it is not a Nix release tarball.");
   return path;
-}
-
-/** Directories that may not be written to, too. */
-async function removeTree(path: string): Promise<void> {
-  await run("chmod", ["-R", "u+w", path]);
-  await rm(path, { recursive: true, force: true });
 }
