@@ -159,6 +159,18 @@ describe("at /nix", () => {
   });
 });
 
+test("without certificates of the machine's, those of the tarball stay", async () => {
+  await root("mkdir -p /run/empty && mount --bind /run/empty /etc/ssl/certs");
+  try {
+    const { bin, log } = await provide();
+    const [, file] = /::set-env name=NIX_SSL_CERT_FILE::(.*)/.exec(log) ?? [];
+    expect(file).toMatch(/^\/nix\/store\/[0-9a-z]{32}-nss-cacert-[\d.]+\/etc\/ssl\/certs\/ca-bundle\.crt$/);
+    await sh(`${bin}/nix-store --gc 2>/dev/null; grep -q 'BEGIN CERTIFICATE' ${file}; ${bin}/nix --version`);
+  } finally {
+    await root("umount /etc/ssl/certs");
+  }
+});
+
 describe("nothing is left of", () => {
   test("another tarball than the expected", async () => {
     const { error } = await provide(wrong());

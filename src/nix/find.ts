@@ -4,7 +4,8 @@ import { delimiter, join } from "node:path";
 import { tryRun } from "../exec.ts";
 import { isThere } from "../files.ts";
 import { isAtLeast } from "../version.ts";
-import { homeDirectory, type NixPlaces, nixRoot, programsOf } from "./programs.ts";
+import { homeDirectory, type NixPlaces, programsOf } from "./programs.ts";
+import { nixRoot } from "./roots.ts";
 
 /** A Nix that can be run. */
 export interface Nix {

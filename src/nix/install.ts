@@ -6,8 +6,9 @@ import { lastWords } from "../log.ts";
 import { makeParts, type NixDirectory, provideDirectory, removeEmpty } from "./directory.ts";
 import { download } from "./download.ts";
 import type { Nix } from "./find.ts";
-import { type NixPlaces, nixRoot, programsOf } from "./programs.ts";
+import { type NixPlaces, programsOf } from "./programs.ts";
 import type { Tarball } from "./releases.ts";
+import { addRoot, nixRoot } from "./roots.ts";
 import { moveIn, removeTree } from "./store-path.ts";
 
 /**
@@ -103,11 +104,10 @@ async function register(
   places: NixPlaces,
 ): Promise<Nix> {
   const bin = await programsOf(places, directory.path, path);
-  const store = join(bin, "nix-store");
   // Of another Nix on the machine, which may have a daemon.
   const env = { NIX_REMOTE: undefined };
-  await run(store, ["--load-db"], { stdin: file, env });
-  await run(store, ["--realise", path, "--add-root", nixRoot(places), "--indirect"], { env });
+  await run(join(bin, "nix-store"), ["--load-db"], { stdin: file, env });
+  await addRoot(directory.path, nixRoot(places), path);
   return {
     bin,
     version: /-nix-(\d[\w.]*)$/.exec(path)?.[1] ?? "unknown",

@@ -32,7 +32,7 @@ export async function offerNix(nix: Nix, inputs: NixInputs, places: NixPlaces): 
   await mkdir(places.settings, { recursive: true, mode: 0o700 });
   await writeConfig(offered.configFile, inputs);
   await checkConfig(offered, inputs);
-  await exportSettings(offered, inputs);
+  await exportSettings(offered, inputs, places);
   return offered;
 }
 

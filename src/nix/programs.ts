@@ -14,9 +14,6 @@ export interface NixPlaces {
   tools?: string | undefined;
 }
 
-/** The link by which a Nix that this action installed is a root of the garbage collector, and found again. */
-export const nixRoot = ({ own }: Pick<NixPlaces, "own">): string => join(own, "roots", "nix");
-
 /** What is /nix for the store of a user who may not have one there. */
 export const homeDirectory = ({ own }: Pick<NixPlaces, "own">): string => join(own, "nix");
 

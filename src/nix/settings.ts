@@ -8,6 +8,8 @@ import type { NixInputs } from "../inputs.ts";
 import { lastWords, linesOf } from "../log.ts";
 import { configFiles } from "./commands.ts";
 import { type Nix, onMachine } from "./find.ts";
+import type { NixPlaces } from "./programs.ts";
+import { addRoot } from "./roots.ts";
 
 /** Settings for the commands of this action and of later steps, in the format of nix.conf(5). */
 export function nixConfig(inputs: NixInputs): string {
@@ -48,12 +50,12 @@ export async function checkConfig(nix: Nix, inputs: NixInputs): Promise<void> {
  * Has later steps find Nix and its settings: what the profile script of a single-user installation would export, where
  * this action has installed it.
  */
-export async function exportSettings(nix: Nix, inputs: NixInputs): Promise<void> {
+export async function exportSettings(nix: Nix, inputs: NixInputs, places: NixPlaces): Promise<void> {
   const profile = join(homedir(), ".nix-profile");
   if (nix.path !== undefined) {
     addPath(join(profile, "bin"));
     exportVariable("NIX_PROFILES", `/nix/var/nix/profiles/default ${profile}`);
-    const certificates = process.env.NIX_SSL_CERT_FILE || (await findCertificates(nix));
+    const certificates = process.env.NIX_SSL_CERT_FILE || (await findCertificates(nix, places));
     if (certificates) exportVariable("NIX_SSL_CERT_FILE", certificates);
   }
   if (!process.env.PATH?.split(":").includes(nix.bin)) addPath(nix.bin);
@@ -63,7 +65,7 @@ export async function exportSettings(nix: Nix, inputs: NixInputs): Promise<void>
 }
 
 /** The machine's certificate authorities, as nix.sh looks for them, or else those that came with Nix. */
-async function findCertificates(nix: Nix): Promise<string | undefined> {
+async function findCertificates(nix: Nix, places: NixPlaces): Promise<string | undefined> {
   const machines = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/ca-bundle.pem",
@@ -71,10 +73,13 @@ async function findCertificates(nix: Nix): Promise<string | undefined> {
     "/etc/pki/tls/certs/ca-bundle.crt",
   ];
   for (const file of machines) if (await isThere(file)) return file;
-  const store = onMachine(nix, "/nix/store");
-  const names = (await readdir(store).catch(() => [])).filter((name) => /-nss-cacert-[\d.]+$/.test(name));
-  const [name] = names;
-  return name === undefined ? undefined : join(store, name, "etc/ssl/certs/ca-bundle.crt");
+  const names = await readdir(onMachine(nix, "/nix/store")).catch(() => []);
+  const name = names.find((entry) => /^[0-9a-z]{32}-nss-cacert-[\d.]+$/.test(entry));
+  if (name === undefined) return undefined;
+  const path = `/nix/store/${name}`;
+  // Nix itself does not refer to them.
+  await addRoot(nix.directory ?? "/nix", join(places.own, "roots", "certificates"), path);
+  return join(onMachine(nix, path), "etc/ssl/certs/ca-bundle.crt");
 }
 
 /** Writes the settings into a file that only the user may read, as the token is in it. */
