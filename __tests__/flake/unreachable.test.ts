@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { lockFlake } from "../../src/flake/resolve.ts";
+import { build, lockFlake } from "../../src/flake/resolve.ts";
 import { type FileServer, startFileServer } from "../support/assets/file-server.ts";
 import { type NixLab, nixReleases, openNixLab } from "../support/nix-lab.ts";
 
@@ -70,5 +70,22 @@ describe.each(nixReleases)("with Nix of %s, %s, a forge", (release, version) => 
     );
     expect(error.message).toMatch(/^Cannot read the flake \S+: [^\n]+$/);
     expect(error.message).toMatch(expected);
+  });
+
+  test("a store that is full: where there is how much room", async () => {
+    mkdirSync(lab.path("small"));
+    // A store of 4 MB, which nobody else sees.
+    const mount = `mount -t tmpfs -o size=4m tmpfs ${lab.path("store")} && exec "$0" "$@"`;
+    const script = `#!/bin/sh\nmkdir -p ${lab.path("store")}\nexec unshare --mount sh -c '${mount}' ${lab.path("bin", "nix")} "$@"\n`;
+    writeFileSync(lab.path("small", "nix"), script);
+    chmodSync(lab.path("small", "nix"), 0o755);
+    const noise = `derivation { name = "noise"; system = "x86_64-linux"; builder = "/bin/sh"; PATH = "/usr/bin:/bin"; args = [ "-c" "head -c 8000000 /dev/zero >$out" ]; }`;
+    const locked = { url: lab.flake("large", `{ noise = ${noise}; }`), rev: "", inputs: "" };
+    const tried = await build({ ...lab.nix, bin: lab.path("small") }, locked, "noise", lab.path("link"));
+    expect(tried).toEqual({
+      problem: expect.stringMatching(
+        /^Cannot build path:\S+#noise: [^\n]*\. Make room: there is \d[\d.]* \w+ at \/[^\n]*\.$/,
+      ),
+    });
   });
 });
