@@ -61,6 +61,7 @@ const places = () => ({
 /** A `nix` that prints its arguments and where it was told to find settings. */
 function fakeNix(): string {
   const text = `#!/bin/sh
+[ "$1 $2" != '--log-format internal-json' ] || shift 2
 case $1 in
   --version) echo 'nix (Nix) 2.34.7' ;;
   fail) echo 'error: no' >&2; exit 1 ;;
