@@ -1,10 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { copyFile, lstat, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { formatBytes } from "./log.ts";
 
 /** Writes a file that only the user may read: all of it is there, or what was there before. */
 export async function replaceFile(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  // Jobs side by side may write the same.
+  const beside = `${file}.${randomUUID()}.new`;
+  await writeFile(beside, text, { mode: 0o600 });
+  await rename(beside, file);
 }
 
 /** Moves a file, to another file system if need be. */

@@ -1,7 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { shortDigest } from "../digest.ts";
-import { isThere, replaceFile } from "../files.ts";
+import { replaceFile } from "../files.ts";
 import type { Contents } from "./contents.ts";
 
 /** What of a machine's own goes into a tree: names, by directory. */
@@ -116,29 +117,35 @@ export async function layOutRootfs(contents: Contents, directory: string): Promi
 
 const folders = ["usr/bin", "usr/sbin", "usr/libexec/podman", "etc"];
 
+/** In the names of links that are on their way. */
+const unfinished = ".new-";
+
 /** In place, as an environment may stand on the tree, and by two jobs at once as well as by one. */
 async function makeLinks(tree: string, links: ReadonlyMap<string, string>): Promise<void> {
-  const expected = new Set([...links.keys()].flatMap((path) => [path, dirname(path)]));
+  const expected = new Set(
+    [...folders, "usr/libexec", ...links.keys()].flatMap((path) => [path, dirname(path)]),
+  );
   for (const folder of ["", "usr", "usr/libexec", ...folders]) {
     await mkdir(join(tree, folder), { recursive: true });
     for (const name of await readdir(join(tree, folder))) {
       const path = join(folder, name);
-      if (!expected.has(path) && path !== "usr/libexec") await rm(join(tree, path), { force: true });
+      if (expected.has(path) || name.includes(unfinished)) continue;
+      await rm(join(tree, path), { force: true, recursive: true });
     }
   }
   for (const [path, target] of links) await makeLink(join(tree, path), target);
 }
 
 async function makeLink(path: string, target: string): Promise<void> {
-  if ((await readlink(path).catch(() => undefined)) === target) return;
-  if (!(await isThere(path))) {
-    const made = await symlink(target, path).then(
-      () => true,
-      () => false,
-    );
-    if (made) return;
-  }
-  const beside = `${path}.new-${process.pid}`;
+  const leads = async () => (await readlink(path).catch(() => undefined)) === target;
+  if (await leads()) return;
+  const made = await symlink(target, path).then(
+    () => true,
+    () => false,
+  );
+  // Another job may have been faster.
+  if (made || (await leads())) return;
+  const beside = `${path}${unfinished}${randomUUID()}`;
   await symlink(target, beside);
   await rename(beside, path);
 }
