@@ -394,7 +394,7 @@ compose() {
   [ -z "$pr_nix" ] || compose_nix
   compose_from_rootfs
   compose_from_host
-  ! for_root || compose_given
+  ! for_root || { compose_given; compose_software; }
   compose_cgroups
   compose_run_root
   compose_etc
@@ -557,6 +557,21 @@ compose_given() {
       // | /boot/* | /dev/* | /etc/* | /host/* | /nix/* | /proc/* | /sys/* | /usr/* | /bin/* | /sbin/* | /lib/* | /lib64/*) continue ;;
     esac
     [ -w "$new$path" ] || mount --rbind "$path" "$new$path"
+  done
+}
+
+# A rootfs made around a flake's programs leads to the machine's by /host. The machine's whole root is not for root: there
+# is no more of it than its software, below where become_root takes that root away.
+compose_software() {
+  case $(readlink "$pr_rootfs/usr/lib" || :) in /host/*) ;; *) return 0 ;; esac
+  for path in /usr /bin /sbin /lib*; do
+    if [ -h "$path" ]; then
+      ln -s "$(readlink "$path")" "$new/host$path"
+    elif [ -d "$path" ]; then
+      mkdir "$new/host$path"
+      mount --rbind "$path" "$new/host$path"
+      read_only "$new/host$path"
+    fi
   done
 }
 
