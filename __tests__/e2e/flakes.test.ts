@@ -79,3 +79,46 @@ test.each(shapes)(
   },
   120_000,
 );
+
+test("a podman without fuse-overlayfs: the kernel's overlay, with a warning", async () => {
+  const result = await job("flat-bin#bare", [runStep(world)]);
+  expect(failures(result)).toEqual([]);
+  expect(result.step("podman").annotations.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/without fuse-overlayfs/),
+  ]);
+  expect(result.step("podman").outputs["storage-driver"]).toBe("overlay");
+  expect(result.step("run").log).toContain("works as 0 on 13");
+}, 120_000);
+
+test("for root: the machine's software, and no more of it", async () => {
+  const parts = await flakesMachine("trixie", ["trixie"]);
+  const root = await world.machine("root", {
+    ...parts,
+    subordinateIds: "root:100000:65536",
+    exec: { user: "root", env: { HOME: "/root" } },
+  });
+  await parts.prepare(root);
+  await root.exec(["chown", "-R", "root:root", "/nix"]);
+  const look = inside(
+    "podman",
+    "look",
+    "ls /host; ls /host/etc/passwd; (echo x >/host/usr/bin/x) 2>&1; awk 'BEGIN { print 1 + 1 }'; ls /host/home",
+  );
+  const result = await runJob(root, {
+    action: { path: actionPath },
+    steps: [
+      { id: "podman", uses: true, with: { flake: `path:${flakeAt("trixie", "capable")}`, cache: "false" } },
+      runStep(world),
+      { ...look, run: `${look.run} || true` },
+    ],
+  });
+  expect(failures(result)).toEqual([]);
+  expect(result.step("run").log).toContain("works as 0 on 13");
+  const lines = result.step("look").log.trim().split("\n");
+  expect(lines).toEqual([
+    ...["bin", "etc", "lib", "lib64", "sbin", "usr", "/host/etc/passwd"],
+    expect.stringMatching(/Read-only file system/),
+    "2",
+    expect.stringMatching(/No such file or directory/),
+  ]);
+}, 300_000);

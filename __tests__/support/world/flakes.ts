@@ -76,6 +76,8 @@ export async function flakesMachine(nix: Release, podmans: readonly Release[]): 
         `install -d -o runner -g runner /nix /nix/store /nix/var /nix/var/nix
         chown -R runner:runner /home/runner/flakes
         install -d /etc/nix
+        # As hosted runners have them; no pinned flake brings them along.
+        ln -s ${parts[0]?.programs}/bin/mksquashfs ${parts[0]?.programs}/bin/unsquashfs /usr/local/bin
         printf 'sandbox = false\\nsubstituters =\\nexperimental-features = nix-command flakes\\n' >/etc/nix/nix.conf`,
         "root",
       );

@@ -25,6 +25,7 @@ registration() { # DIRECTORY PATH REFERENCE...
 
 store=$(store_path "$root")
 programs=$folder/programs
+libraries=$store/usr/lib/$machine-linux-gnu
 
 take() { # DIRECTORY NAME...; the first there is of those in ROOT
   to=$1
@@ -36,8 +37,9 @@ take() { # DIRECTORY NAME...; the first there is of those in ROOT
       cp -L "$root/$from/$program" "$programs/$to/$program"
       chmod 0755 "$programs/$to/$program"
       loader=$(patchelf --print-interpreter "$programs/$to/$program" 2>/dev/null) || break # a script, or static
-      # DT_RPATH, unlike DT_RUNPATH, also serves what the libraries need in turn.
-      patchelf --set-interpreter "$store/usr$loader" --force-rpath --set-rpath "$store/usr/lib/$machine-linux-gnu" \
+      # Not the loader of /lib64, which is a link of bookworm's to the machine's own. DT_RPATH, unlike DT_RUNPATH, also
+      # serves what the libraries need in turn.
+      patchelf --set-interpreter "$libraries/${loader##*/}" --force-rpath --set-rpath "$libraries" \
         "$programs/$to/$program"
       break
     done
