@@ -144,6 +144,7 @@ function messagesOf(node: ts.Node): string[] {
     case "error":
     case "setFailed":
       return textsOf(first);
+    case "failure":
     case "flakeError":
       return [`${textOf(first)}: ${hole}`];
     case "invalid":

@@ -57,7 +57,7 @@ async function attributeNames(nix: Nix, { url }: LockedFlake, path: string): Pro
   const output = await evaluate(nix, installable, "builtins.attrNames");
   if (output.code === 0) return JSON.parse(output.stdout) as string[];
   if (isAbsent(output.stderr)) return [];
-  throw flakeError(`Cannot evaluate ${installable}`, output.stderr);
+  throw flakeError(`Cannot evaluate ${installable}`, output.stderr, nix);
 }
 
 /** Names of what a flake offers, by kind and system; a kind that is not there, or does not evaluate, has none. */

@@ -26,7 +26,7 @@ interface Metadata {
 /** @throws {Error} with Nix's own last words when the flake cannot be fetched or read */
 export async function lockFlake(nix: Nix, reference: FlakeReference): Promise<LockedFlake> {
   const output = await tryNix(nix, ["flake", "metadata", "--json", "--no-write-lock-file", reference.url]);
-  if (output.code !== 0) throw flakeError(`Cannot read the flake ${reference.url}`, output.stderr);
+  if (output.code !== 0) throw flakeError(`Cannot read the flake ${reference.url}`, output.stderr, nix);
   return parseMetadata(output.stdout, reference.url);
 }
 
@@ -59,7 +59,7 @@ export async function build(
     ["build", "--json", "--no-write-lock-file", "--out-link", link, installable],
     { show: true },
   );
-  if (code !== 0) return failure(`Cannot build ${installable}`, stderr);
+  if (code !== 0) return failure(`Cannot build ${installable}`, stderr, nix);
   const [result] = JSON.parse(stdout) as { outputs: Record<string, string> }[];
   const output = result?.outputs.out ?? Object.values(result?.outputs ?? {})[0];
   return output === undefined
@@ -70,8 +70,8 @@ export async function build(
 /** Whether Nix says that a flake has no such attribute. */
 export const isAbsent = (stderr: string): boolean => /does not provide attribute/.test(stderr);
 
-const failure = (what: string, stderr: string): { problem: string } | { absent: true } =>
-  isAbsent(stderr) ? { absent: true } : { problem: flakeError(what, stderr).message };
+const failure = (what: string, stderr: string, nix: Nix): { problem: string } | { absent: true } =>
+  isAbsent(stderr) ? { absent: true } : { problem: flakeError(what, stderr, nix).message };
 
 /**
  * The PATH of a development shell. What it needs is built; nothing of the shell itself, such as its shellHook, is run.
@@ -86,7 +86,7 @@ export async function shellPath(
   const installable = `${url}#${attribute}`;
   const args = ["print-dev-env", "--json", "--no-write-lock-file", installable];
   const { code, stdout, stderr } = await tryNix(nix, args, { show: true });
-  if (code !== 0) return failure(`Cannot read the development shell ${installable}`, stderr);
+  if (code !== 0) return failure(`Cannot read the development shell ${installable}`, stderr, nix);
   return { path: parsePath(stdout) };
 }
 

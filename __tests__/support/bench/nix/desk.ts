@@ -17,7 +17,7 @@ export interface Desk {
    * A machine that was never used before, for as long as `work` takes. Its /nix is an empty directory of the user's, not
    * on an overlay as the machine's root is: the kernel lays no other overlay over that.
    */
-  fresh<T>(work: (machine: Machine) => Promise<T>): Promise<T>;
+  fresh<T>(work: (machine: Machine) => Promise<T>, mounts?: Mount[]): Promise<T>;
   /** Runs a bash script as the user, in the home directory, and returns what it prints, trimmed. */
   sh(machine: Machine, script: string, env?: Record<string, string>): Promise<string>;
   /** Asks ours.ts. */
@@ -43,12 +43,12 @@ export async function openDesk(): Promise<Desk> {
   return {
     world,
     machine: await start("bench"),
-    fresh: async (work) => {
+    fresh: async (work, mounts = []) => {
       number += 1;
       const name = `bench-${number}`;
       const source = world.path("machines", `${name}.nix`);
       mkdirSync(source, { recursive: true });
-      const machine = await start(name, { source, target: "/nix", writable: true });
+      const machine = await start(name, { source, target: "/nix", writable: true }, ...mounts);
       chownSync(source, machine.owner, machine.owner);
       try {
         return await work(machine);

@@ -30,6 +30,7 @@ async function fetchAndRestore({ key, temporary }: Requests["restore"]): Promise
   const start = performance.now();
   const fetched = { digest, form: "squashfs", archive, record } as const;
   const restored = await restore(fetched, "overlay", join(home, digest), undefined, () => {});
+  await restored.registered;
   const milliseconds = performance.now() - start;
   const bin = restored.record.nix?.bin;
   if (bin === undefined) throw new Error(`${key} has no Nix`);

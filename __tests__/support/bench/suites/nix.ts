@@ -1,18 +1,32 @@
-import type { Unpaired } from "../cases.ts";
+import { startFileServer } from "../../assets/file-server.ts";
+import { lockedAction } from "../../world/locked.ts";
+import { coldCase } from "../nix/cold-case.ts";
 import { type Desk, openDesk } from "../nix/desk.ts";
 import { installCases } from "../nix/install-cases.ts";
 import { type Saved, saveAll } from "../nix/saved.ts";
 import { mainCase, restoreCase } from "../nix/warm-cases.ts";
-import type { Case, Open } from "../suite.ts";
+import type { Open } from "../suite.ts";
 
 /** Nix and the environment's closure, installed and brought back, against programs that do no more than unpack. */
 export const open: Open = async ({ quick }) => {
   const desk = await openDesk();
   try {
     const saved = await saveAll(desk);
-    const cases = [...installCases(desk), restoreCase(desk, saved), mainCase(desk, saved)];
-    const pairs = (one: Unpaired): Case => ({ ...one, pairs: quick ? 3 : 15, warmUps: 1 });
-    return { facts: await facts(desk, saved), cases: cases.map(pairs), close: () => desk.close() };
+    const locked = lockedAction(desk.world, desk.world.path("locked"));
+    const server = await startFileServer(locked.cache);
+    const pairs = quick ? 3 : 15;
+    const cases = [
+      ...[...installCases(desk), restoreCase(desk, saved), mainCase(desk, saved)].map((one) => ({
+        ...one,
+        ...{ pairs, warmUps: quick ? 0 : 1 },
+      })),
+      { ...coldCase(desk, locked, server), pairs: quick ? 1 : 3, warmUps: 0 },
+    ];
+    const close = async () => {
+      await server.close();
+      await desk.close();
+    };
+    return { facts: await facts(desk, saved), cases, close };
   } catch (error) {
     await desk.close();
     throw error;
