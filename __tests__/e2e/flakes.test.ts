@@ -106,6 +106,8 @@ test("for root: the machine's software, and no more of it", async () => {
   );
   const result = await runJob(root, {
     action: { path: actionPath },
+    env: { XDG_CONFIG_HOME: undefined, XDG_RUNTIME_DIR: undefined },
+    work: "/root/work", // the home of another user is closed to it in the environment
     steps: [
       { id: "podman", uses: true, with: { flake: `path:${flakeAt("trixie", "capable")}`, cache: "false" } },
       runStep(world),
