@@ -8,8 +8,11 @@ test.each([
   ["a relative path", "./a/../nix", "/project/nix"],
   ["a path above", "../other", "/other"],
   ["an absolute path", "/srv/flake", "/srv/flake"],
-  ["a query", ".?dir=nix", "/project?dir=nix"],
-  ["a query after a path", "./a?dir=nix&rev=1", "/project/a?dir=nix&rev=1"],
+  ["a directory below", ".?dir=nix", "/project/nix"],
+  ["a directory and more", "./a?dir=nix/b%20c&rev=1", "/project/a/nix/b c?rev=1"],
+  ["a query after a path", "./a?ref=main&rev=1", "/project/a?ref=main&rev=1"],
+  ["a directory that is not encoded", ".?dir=100%", "/project/100%"],
+  ["a directory below an absolute path", "/srv/a?dir=b", "/srv/a/b"],
   ["a query with a second ?", "./a?x=b?c", "/project/a?x=b?c"],
   ["path:", "path:./nix", "path:/project/nix"],
   ["path: without ./", "path:nix", "path:/project/nix"],
@@ -30,7 +33,7 @@ test.each([
 test.each([
   ["#podman", { url: "/project", attribute: "podman" }],
   [".#", { url: "/project" }],
-  ["?dir=nix#a", { url: "/project?dir=nix", attribute: "a" }],
+  ["?dir=nix#a", { url: "/project/nix", attribute: "a" }],
   ["github:a/b#packages.x86_64-linux.a#b", { url: "github:a/b", attribute: "packages.x86_64-linux.a#b" }],
 ])("%s", (given, expected) => {
   expect(parseReference(given, "/action", "/project")).toEqual(expected);

@@ -204,6 +204,28 @@ test.each([
   30_000,
 );
 
+test("a flake below a repository's root, by git: the query comes before the attribute", async () => {
+  const repository = join(directory, "repository");
+  mkdirSync(join(repository, "sub"), { recursive: true });
+  const git = (...args: string[]) =>
+    run("git", ["-C", repository, "-c", "user.name=a", "-c", "user.email=a@example.org", ...args]);
+  writeFileSync(
+    join(repository, "sub", "flake.nix"),
+    `{ inputs.action.url = "path:${directory}/action"; outputs = { action, ... }: { packages = action.packages; }; }\n`,
+  );
+  await git("init", "--quiet");
+  await git("add", "--all");
+  await git("commit", "--quiet", "--message", "flake");
+  const rev = (await git("rev-parse", "HEAD")).trim();
+  for (const reference of [`git+file://${repository}?dir=sub#launcher`, "./repository?dir=sub#launcher"]) {
+    const rootfs = await buildFlake(reference);
+    expect(rootfs.path).toMatch(/-podman-env-fhsenv-rootfs$/);
+    expect(rootfs).toMatchObject({ rev, url: expect.stringContaining(rev) });
+    // What is locked leads to the same.
+    expect((await buildFlake(`${rootfs.url}#launcher`)).path).toBe(rootfs.path);
+  }
+}, 30_000);
+
 test("what was found is found again, without evaluating", async () => {
   const before = await buildFlake("path:action#wrapped");
   jest.mocked(process.stdout.write).mockClear();

@@ -25,8 +25,22 @@ export function parseReference(given: string | undefined, action: string, worksp
 
 function absolute(url: string, workspace: string): string {
   const scheme = url.startsWith("path:") ? "path:" : "";
-  const [path = "", ...query] = url.slice(scheme.length).split("?");
+  const [path = "", ...rest] = url.slice(scheme.length).split("?");
   if (scheme === "" && !/^\.{0,2}(\/|$)/.test(path)) return url;
-  const full = isAbsolute(path) ? path : resolve(workspace, path);
-  return [`${scheme}${full}`, ...query].join("?");
+  const parameters = rest.join("?").split("&").filter(Boolean);
+  // Of a path alone, Nix looks for flake.nix there and upwards, and does not heed where ?dir= says it is; it finds the
+  // repository around a directory by itself.
+  const below = scheme === "" ? parameters.find((parameter) => parameter.startsWith("dir=")) : undefined;
+  const directory = resolve(workspace, path, decoded(below?.slice("dir=".length) ?? ""));
+  const query = parameters.filter((parameter) => parameter !== below).join("&");
+  const full = below === undefined && isAbsolute(path) ? path : directory;
+  return `${scheme}${full}${query === "" ? "" : `?${query}`}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Nix says what is wrong with it
+  }
 }
