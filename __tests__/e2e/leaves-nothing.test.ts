@@ -183,3 +183,20 @@ describe("keep: true, the default", () => {
     expect(second.step("images").log).toMatch(/^y\nrunner:100000:65536$/m);
   }, 600_000);
 });
+
+test("keep: false, without sudo: of a store below the home directory nothing is left", async () => {
+  const machine = await world.machine("no-sudo", { subordinateIds: "runner:100000:65536" });
+  await machine.exec(["rm", "/usr/bin/sudo"], { user: "root" });
+  const idle = await runJob(machine, { steps: [{ id: "idle", run: "true" }] });
+  expect(idle.outcome).toBe("success");
+  const before = await takeSnapshot(machine);
+  const run: Step = {
+    id: "run",
+    run: `ls -d ~/.local/share/podman-rootless/nix; ${podman} run --rm --quiet --tls-verify=false ${busybox()} echo works`,
+  };
+  const result = await job(machine, { keep: "false", cache: "false" }, [run]);
+  expect(failures(result)).toEqual([]);
+  expect(result.step("run").log).toMatch(/^\/home\/runner\/.*\/nix\nworks$/m);
+  expect(result.post("podman").annotations).toEqual([]);
+  expect(await changes(machine, before)).toEqual([]);
+}, 300_000);

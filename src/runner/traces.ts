@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { tryRunAsRoot } from "../exec.ts";
 import { isThere } from "../files.ts";
 import { ownDirectory } from "../place.ts";
 import type { Undo } from "./finding.ts";
@@ -38,7 +39,15 @@ export async function traces(places: Places): Promise<Undo[]> {
       ? []
       : [removal("directories that are empty now", ["rmdir", "--ignore-fail-on-non-empty", ...emptied])]),
     ...caches.map((directory) => removal(directory, ["rm", "-rf", directory])),
+    ...(await homeTraces()),
   ];
+}
+
+/** A store below the home directory, of a user who may have none at /nix. */
+async function homeTraces(): Promise<Undo[]> {
+  const [store] = await missing([join(ownDirectory(), "nix")]);
+  if (store === undefined) return [];
+  return [removal(store, ["rm", "-rf", store]), removal(store, ["chmod", "-R", "u+w", store])];
 }
 
 /** What enter.sh and podman make in the runtime directory: mount points of the environment, and empty. */
@@ -74,7 +83,11 @@ async function missing(paths: readonly string[]): Promise<string[]> {
 
 /** A store that was empty before is emptied; its files are read-only, as Nix wants them. Undone from last to first. */
 async function nixTraces(): Promise<Undo[]> {
-  if (!(await isThere("/nix"))) return [removal("/nix", ["rm", "-rf", "/nix"], false)];
+  if (!(await isThere("/nix"))) {
+    // Nobody else makes it.
+    const { code } = await tryRunAsRoot("true", []);
+    return code === 0 ? [removal("/nix", ["rm", "-rf", "/nix"], false)] : [];
+  }
   const added: string[] = [];
   for (const directory of ["/nix/store", "/nix/var"]) if (!(await isThere(directory))) added.push(directory);
   if (added.length === 0) return [];
