@@ -132,7 +132,8 @@ function messagesOf(node: ts.Node): string[] {
     return textsOf(node.arguments?.[0]);
   }
   if (ts.isObjectLiteralExpression(node)) {
-    const [cause, remedy] = ["cause", "remedy"].map((name) => propertyOf(node, name));
+    const [cause, remedy, problem] = ["cause", "remedy", "problem"].map((name) => propertyOf(node, name));
+    if (problem !== undefined) return textsOf(problem);
     if (cause === undefined) return [];
     return textsOf(cause).flatMap((text) => textsOf(remedy).map((what) => `${text}. ${what}.`));
   }
@@ -179,9 +180,10 @@ const wordsOf = (message: string) => message.replaceAll(hole, "").replace(/[^a-z
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .flatMap((name) => messagesOfSource(join("src", name)));
-const messages = [
-  ...new Set([...sources, ...messagesOfShell(read("nix/enter.sh") + read("nix/serve.sh"))]),
-].filter((message) => message !== generic && wordsOf(message).length > 3);
+const scripts = filesIn("nix").filter((file) => file.endsWith(".sh"));
+const messages = [...new Set([...sources, ...scripts.flatMap((file) => messagesOfShell(read(file)))])].filter(
+  (message) => message !== generic && wordsOf(message).length > 3,
+);
 const documented = [...read("docs/troubleshooting.md").matchAll(/^```text\n([\s\S]*?)^```/gm)].flatMap(
   ([, block = ""]) => block.trim().split("\n"),
 );
