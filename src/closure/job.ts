@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { info, warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
 import { layOutRootfs } from "../flake/layout.ts";
@@ -73,7 +73,7 @@ async function warmOf(
   const { rev = record.rev } = identity;
   const url = identity.url ?? (record.rev === "" ? record.url : record.url.replaceAll(record.rev, rev));
   return {
-    nix: { bin: nix.bin, version: nix.version },
+    nix: { bin: nix.bin, version: nix.version, ...(found === undefined && { path: dirname(nix.bin) }) },
     rootfs: { path: await layOutRootfs(contents, join(ownDirectory(), "rootfs")), contents, roots, url, rev },
     podmanVersion: podman,
     registered,
