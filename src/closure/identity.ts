@@ -58,7 +58,8 @@ function isPinned(url: string): boolean {
 }
 
 const revOf = (url: string): Pick<Identity, "rev"> => {
-  const rev = /[0-9a-f]{40}(?=\?|$)/.exec(url)?.[0] ?? new URLSearchParams(url.split("?")[1]).get("rev");
+  const [path = "", query] = url.split("?");
+  const rev = new URLSearchParams(query).get("rev") ?? path.split("/").at(-1);
   return rev ? { rev } : {};
 };
 
