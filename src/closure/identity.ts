@@ -1,5 +1,5 @@
 import { lstat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { isThere } from "../files.ts";
 import { flakeDigest } from "../flake/digest.ts";
 import type { FlakeReference } from "../flake/reference.ts";
@@ -57,6 +57,7 @@ function isPinned(url: string): boolean {
   );
 }
 
+/** Of a pinned reference: a path or a name in it may look like a commit, too. */
 const revOf = (url: string): Pick<Identity, "rev"> => {
   const [path = "", query] = url.split("?");
   const rev = new URLSearchParams(query).get("rev") ?? path.split("/").at(-1);
@@ -74,11 +75,13 @@ async function tree(path: string, query: string, url?: string): Promise<Identity
 
 /** As Nix takes a path without a scheme: for a git repository where it is in one, or else for a directory. */
 async function checkout(path: string, query: string): Promise<Identity | undefined> {
-  // Without it Nix looks further up.
-  const directory = join(path, query.replace(/^dir=/, ""));
-  if (!(await isThere(join(directory, "flake.nix")))) return undefined;
-  const repository = await repositoryOf(path);
-  if (repository === undefined) return await tree(path, query);
+  // As Nix does: without links being followed.
+  const top = resolve(path);
+  const directory = join(top, query.replace(/^dir=/, ""));
+  // Without the first Nix looks further up, and takes `dir` from there.
+  for (const place of [top, directory]) if (!(await isThere(join(place, "flake.nix")))) return undefined;
+  const repository = await repositoryOf(top);
+  if (repository === undefined) return await tree(top, query);
   const found = await cleanCheckout(repository, directory);
   return found && { digest: `git ${found.tree} ${found.directory}`, rev: found.commit };
 }
