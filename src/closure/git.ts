@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { tryRun } from "../exec.ts";
 import { isThere } from "../files.ts";
@@ -23,10 +24,13 @@ export async function repositoryOf(directory: string): Promise<string | undefine
  * @returns undefined where a file differs, and where git cannot tell
  */
 export async function cleanCheckout(repository: string, directory: string): Promise<Checkout | undefined> {
-  const status = await git(repository, ["status", "--porcelain", "--untracked-files=no"]);
+  const args = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=none"];
+  const status = await git(repository, args);
   if (status !== "") return undefined;
-  const ids = await git(repository, ["rev-parse", "HEAD", "HEAD^{tree}"]);
-  const [commit, tree] = ids?.trim().split("\n") ?? [];
+  const ids = await git(repository, ["rev-parse", "HEAD", "HEAD^{tree}", "--show-toplevel"]);
+  const [commit, tree, ...top] = ids?.replace(/\n$/, "").split("\n") ?? [];
+  // Git passes over a `.git` that is none, and takes the repository around it.
+  if (top.join("\n") !== (await realpath(repository))) return undefined;
   return isId(commit) && isId(tree)
     ? { commit, tree, directory: relative(repository, directory) }
     : undefined;
