@@ -77,7 +77,7 @@ export async function flakesMachine(nix: Release, podmans: readonly Release[]): 
         chown -R runner:runner /home/runner/flakes
         install -d /etc/nix
         # As hosted runners have them; no pinned flake brings them along.
-        ln -s ${parts[0]?.programs}/bin/mksquashfs ${parts[0]?.programs}/bin/unsquashfs /usr/local/bin
+        ln -s ${parts[0]?.programs}/bin/mksquashfs ${parts[0]?.programs}/bin/unsquashfs /usr/bin
         printf 'sandbox = false\\nsubstituters =\\nexperimental-features = nix-command flakes\\n' >/etc/nix/nix.conf`,
         "root",
       );
@@ -89,6 +89,8 @@ export async function flakesMachine(nix: Release, podmans: readonly Release[]): 
           printf '{"version":2,"flakes":[{"from":{"type":"indirect","id":"nixpkgs"},"to":{"type":"path","path":"%s"}}]}' \
             "$PWD/nixpkgs" >registry.json
           nix flake lock path:$PWD/nixpkgs
+          # Lock files have times: those of one machine's flakes are the next one's.
+          find . -exec touch --date=@1 {} +
           nix flake lock --option flake-registry "$PWD/registry.json" path:$PWD/apps
           for flake in */; do [ -e $flake/flake.lock ] || cp apps/flake.lock $flake; done
         done`,
