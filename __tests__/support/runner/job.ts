@@ -26,6 +26,8 @@ export interface JobOptions {
   env?: Record<string, string | undefined>;
   /** Overrides of the github context, such as repository ("owner/name"), ref, event_name. */
   github?: Record<string, string>;
+  /** Overrides of the runner context, such as environment ("self-hosted"). */
+  runner?: Record<string, string>;
   /** Where the runner keeps its things, absolute; two on one machine need one each. Default: as a hosted runner's. */
   work?: string;
   /** github.token, masked. */

@@ -1,0 +1,62 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: expressions of workflows
+import { chownSync, mkdirSync } from "node:fs";
+import type { Machine, MachineOptions } from "../machine/machine.ts";
+import { type JobOptions, type JobResult, runJob } from "../runner/job.ts";
+import type { RunStep, Step } from "../runner/workflow.ts";
+import { actionPath, type World } from "./world.ts";
+
+const podman = "${{ steps.podman.outputs.podman }}";
+
+export interface ClosureJobOptions {
+  inputs?: Record<string, string>;
+  steps?: Step[];
+  /** Not a hosted runner, so that what is on the machine stays. */
+  selfHosted?: boolean;
+}
+
+/** A job of the action and a podman command, with debug logging: each program that it runs is in the log. */
+export const closureJob = (
+  world: World,
+  machine: Machine,
+  { inputs = {}, steps = [], selfHosted = false }: ClosureJobOptions = {},
+): Promise<JobResult> =>
+  runJob(machine, {
+    action: { path: actionPath },
+    env: world.cache.environment(),
+    debug: true,
+    ...(selfHosted && { runner: { environment: "self-hosted" } }),
+    steps: [
+      { id: "podman", uses: true, with: { ...world.inputs, ...inputs } },
+      { id: "version", run: `${podman} --version` },
+      ...steps,
+    ],
+  } satisfies JobOptions);
+
+/** A machine whose /nix is a directory of the host's file system, so that an overlay can be on it; the user's own. */
+export function machineWithNix(
+  world: World,
+  name: string,
+  options: Partial<MachineOptions> = {},
+): Promise<Machine> {
+  const source = world.path("nix", name);
+  mkdirSync(source, { recursive: true });
+  chownSync(source, 1001, 1001);
+  const mounts = [...(options.mounts ?? []), { source, target: "/nix", writable: true }];
+  return world.machine(name, { subordinateIds: "runner:100000:65536", ...options, mounts });
+}
+
+/** Programs of Nix that a step ran, by their arguments, without its path. */
+export const nixCommands = (log: string): string[] =>
+  [...log.matchAll(/##\[debug\]run (\[.*\])$/gm)]
+    .map(([, json = ""]) => JSON.parse(json) as string[])
+    .filter(([program = ""]) => /\/nix(-\w+)*$/.test(program))
+    .map(([program = "", ...args]) => [program.replace(/.*\//, ""), ...args].join(" "));
+
+/** Builds something with the Nix of the job, that refers to a store path. */
+export const build = (reference: string): RunStep => ({
+  id: "build",
+  run: `path=$(nix build --extra-experimental-features 'nix-command flakes' --no-link --print-out-paths --impure --expr '
+    derivation { name = "on-top"; system = builtins.currentSystem; builder = "/bin/sh";
+      args = [ "-c" "echo \${builtins.storePath ${reference}} >$out" ]; }')
+cat "$path"`,
+});
