@@ -85,7 +85,7 @@ describe("bad input fails the step with one line, and leaves nothing", () => {
     // The stage before it has given the user subordinate ids; they are for a next job, unless told otherwise.
     const message = complaint(await job({ "nix-sha256": "0".repeat(64), keep: "false" }));
     expect(message).toMatch(/is not the tarball that was expected: its SHA-256 is [0-9a-f]{64}, not 0{64}\./);
-    expect(message).toMatch(/Nothing was unpacked\. Check nix-sha256/);
+    expect(message).toMatch(/Nothing of it is installed\. Check nix-sha256/);
     expect(await leftovers()).toBe("");
     expect((await machine.exec(["ls", "-d", "/nix"])).code).not.toBe(0);
   });

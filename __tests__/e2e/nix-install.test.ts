@@ -175,7 +175,7 @@ describe("nothing is left of", () => {
   test("another tarball than the expected", async () => {
     const { error } = await provide(wrong());
     expect(error).toMatch(
-      new RegExp(`its SHA-256 is ${tarball.sha256}, not 0{64}\\. Nothing was unpacked\\.`),
+      new RegExp(`its SHA-256 is ${tarball.sha256}, not 0{64}\\. Nothing of it is installed\\.`),
     );
     expect(await left()).toBe("");
   });

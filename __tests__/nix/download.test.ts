@@ -76,7 +76,7 @@ test("another tarball than the expected is final: both hashes are named and noth
   const expected = "0".repeat(64);
   await expect(get(expected)).rejects.toThrow(
     new Error(
-      `${origin}/nix.tar.xz is not the tarball that was expected: its SHA-256 is ${sha256}, not ${expected}. Nothing was unpacked. Check nix-sha256, or whether the file was replaced.`,
+      `${origin}/nix.tar.xz is not the tarball that was expected: its SHA-256 is ${sha256}, not ${expected}. Nothing of it is installed. Check nix-sha256, or whether the file was replaced.`,
     ),
   );
   expect(requests).toHaveLength(1);

@@ -8,13 +8,12 @@ import type { Nix } from "../nix/find.ts";
 import { ownDirectory } from "../place.ts";
 import { type ClosureSearch, notBack } from "./find.ts";
 import { type Way, wayFor } from "./ground.ts";
-import { hold } from "./hold.ts";
 import { closureDigest, closureKey } from "./key.ts";
 import { isLocked } from "./locked.ts";
 import type { RecordUndo } from "./mount.ts";
 import { nixRoots } from "./nix-roots.ts";
 import type { Plan } from "./plan.ts";
-import { type ClosureRecord, keepRecord, rootsOf } from "./record.ts";
+import { type ClosureRecord, keepRecord } from "./record.ts";
 import { type Fetched, restore } from "./restore.ts";
 import type { CachedClosure } from "./save.ts";
 
@@ -94,7 +93,7 @@ export async function settle(
   rootfs: Rootfs,
   podman: string,
 ): Promise<CachedClosure | undefined> {
-  const { request, reference, identity, parts, ends, found, ground } = plan;
+  const { request, reference, identity, parts, ends, found } = plan;
   const { url } = reference;
   if (identity.own !== true && !(await isLocked(nix, reference))) {
     info(`${url} is not cached: its flake.lock does not say by hashes all that it is made of`);
@@ -104,7 +103,6 @@ export async function settle(
   const own = found === undefined ? await nixRoots(nix) : undefined;
   if (found === undefined && own === undefined) return undefined;
   const record: ClosureRecord = { contents, roots, url: rootfs.url, rev, podman, ...(own && { nix: own }) };
-  if (ground.nix !== "foreign") await hold(nix, rootsOf(record));
   if (!ends) await keepAll(plan, record, nix.directory);
   const { write } = cachePolicy(request.cache.mode, process.env);
   if (!write || request.cache.lookupOnly) return undefined;

@@ -107,7 +107,7 @@ async function* fetchOnce(tarball: Tarball, limits: Limits): AsyncGenerator<Uint
   const sha256 = hash.digest("hex");
   if (sha256 !== tarball.sha256) {
     throw new FinalError(
-      `${tarball.url} is not the tarball that was expected: its SHA-256 is ${sha256}, not ${tarball.sha256}. Nothing was unpacked. Check nix-sha256, or whether the file was replaced.`,
+      `${tarball.url} is not the tarball that was expected: its SHA-256 is ${sha256}, not ${tarball.sha256}. Nothing of it is installed. Check nix-sha256, or whether the file was replaced.`,
     );
   }
 }

@@ -68,7 +68,7 @@ export async function runJob(machine: JobMachine, options: JobOptions): Promise<
   const temp = tempOf(work);
   const github = githubContext(token, options.github, work);
   const debug = options.debug ?? false;
-  const runner = runnerContext(debug, work);
+  const runner = { ...runnerContext(debug, work), ...options.runner };
   const masks = new Set([token]);
   const workspace = github.workspace ?? "";
   const before = await machine.processes();
