@@ -12,7 +12,7 @@ export type Source = { tar: string } | { directory: string };
  *
  * @param names of store paths, without /nix/store
  * @param store absolute path of the directory that they go to
- * @returns those that were missing
+ * @returns those that were missing, but for what another job has brought in meanwhile
  */
 export async function bringIn(source: Source, names: readonly string[], store: string): Promise<string[]> {
   await mkdir(store, { recursive: true });
@@ -20,13 +20,16 @@ export async function bringIn(source: Source, names: readonly string[], store: s
   const missing = names.filter((name) => !there.has(name));
   if (missing.length === 0) return [];
   const beside = await mkdtemp(join(store, ".podman-rootless-"));
+  const moved: string[] = [];
   try {
     await copy(source, missing, beside);
-    for (const name of missing) await moveIn(join(beside, name), join(store, name));
+    for (const name of missing) {
+      if (await moveIn(join(beside, name), join(store, name))) moved.push(name);
+    }
   } finally {
     await removeTree(beside);
   }
-  return missing;
+  return moved;
 }
 
 function copy(source: Source, names: readonly string[], to: string): Promise<string> {
