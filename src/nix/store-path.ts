@@ -24,7 +24,9 @@ export async function moveIn(path: string, target: string): Promise<boolean> {
 
 /** Removes a directory of store paths, or one of them: they are read-only. */
 export async function removeTree(path: string): Promise<void> {
-  if (!(await isThere(path))) return;
-  await run("chmod", ["-R", "u+w", path]);
+  const status = await lstat(path).catch(() => undefined);
+  if (status === undefined) return;
+  // It would follow a link that it is given.
+  if (!status.isSymbolicLink()) await run("chmod", ["-R", "u+w", path]);
   await rm(path, { recursive: true, force: true });
 }
