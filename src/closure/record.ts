@@ -43,17 +43,21 @@ function mentioned({ contents, nix, ...record }: ClosureRecord): string[] {
 
 /** @throws {Error} saying what is wrong with it */
 export function parseRecord(text: string): ClosureRecord {
-  let record: ClosureRecord;
+  let record: ClosureRecord | null;
   try {
-    record = JSON.parse(text) as ClosureRecord;
+    record = JSON.parse(text) as ClosureRecord | null;
   } catch {
     throw new Error("its record is no JSON");
   }
+  if (record === null || record.nix === null) throw new Error(unlike);
   const { contents, roots, url, rev, podman, nix } = record;
   const strings = [url, rev, podman, ...(nix === undefined ? [] : [nix.version, nix.bin])];
   const lists = [roots, ...(nix === undefined ? [] : [nix.roots])];
   const known =
-    contents?.kind === "fhs" || (contents?.kind === "programs" && contents.programs?.podman !== undefined);
+    contents?.kind === "fhs" ||
+    (contents?.kind === "programs" &&
+      contents.programs?.podman !== undefined &&
+      Object.keys(contents.programs).every(isFileName));
   if (
     !known ||
     !strings.every((value) => typeof value === "string") ||
@@ -61,10 +65,15 @@ export function parseRecord(text: string): ClosureRecord {
     // Of a path below a store path, the store path.
     !mentioned(record).every((path) => typeof path === "string" && isBelowStore(path))
   ) {
-    throw new Error("its record is not one of this version's");
+    throw new Error(unlike);
   }
   return record;
 }
+
+const unlike = "its record is not one of this version's";
+
+/** Links of these names are made. */
+const isFileName = (name: string): boolean => /^(?!\.{0,2}$)[^/\0]+$/.test(name);
 
 const storePathOf = (path: string): string => path.split("/").slice(0, 4).join("/");
 const isBelowStore = (path: string): boolean =>
