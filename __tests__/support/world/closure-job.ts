@@ -52,11 +52,41 @@ export const nixCommands = (log: string): string[] =>
     .filter(([program = ""]) => /\/nix(-\w+)*$/.test(program))
     .map(([program = "", ...args]) => [program.replace(/.*\//, ""), ...args].join(" "));
 
+/** Inputs by which Nix cannot be downloaded; the closure's name has the tarball's hash in it, not its address. */
+export const withoutServer = { "nix-url": "http://127.0.0.1:9/nix.tar.xz" };
+
+/** Prints what is mounted at /nix and below: place, kind and options of each. */
+export const mounts: RunStep = {
+  id: "mounts",
+  run: `while read -r _ place kind options _; do
+  case $place in /nix/*) echo "$place $kind $options" ;; esac
+done </proc/self/mounts`,
+};
+
 /** Builds something with the Nix of the job, that refers to a store path. */
 export const build = (reference: string): RunStep => ({
   id: "build",
   run: `path=$(nix build --extra-experimental-features 'nix-command flakes' --no-link --print-out-paths --impure --expr '
     derivation { name = "on-top"; system = builtins.currentSystem; builder = "/bin/sh";
       args = [ "-c" "echo \${builtins.storePath ${reference}} >$out" ]; }')
-cat "$path"`,
+cat "$path"
+echo "references: $(nix-store --query --references "$path")"`,
 });
+
+/** Removes garbage, all and a path of it; then looks whether all that Nix knows of is as it was. */
+export const collect = (kept: string): RunStep => ({
+  id: "collect",
+  run: `garbage() { echo "$1" >garbage; nix-store --add garbage; }
+one=$(garbage one)
+nix-store --delete "$one"
+other=$(garbage other)
+nix-collect-garbage -d
+for path in "$one" "$other"; do [ ! -e "$path" ]; echo "removed: $path"; done
+nix-store --check-validity ${kept}
+nix-store --verify --check-contents
+echo verified`,
+});
+
+/** What the cache was asked about closures. */
+export const closureRequests = ({ cache }: World): string[] =>
+  cache.requests.filter(({ key }) => key?.startsWith("podman-rootless-closure-")).map(({ kind }) => kind);
