@@ -1,6 +1,12 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { Machine } from "../support/machine/machine.ts";
+import { difference, takeSnapshot } from "../support/machine/snapshot.ts";
 import type { JobResult } from "../support/runner/job.ts";
+import type { Step } from "../support/runner/workflow.ts";
+import { changeFile, changeSegment } from "../support/world/cache-entry.ts";
 import {
   build,
   type ClosureJobOptions,
@@ -17,6 +23,7 @@ import { openWorld, type World } from "../support/world/world.ts";
 
 jest.setTimeout(300_000);
 
+const listing = "find /nix -printf '%p %y %m %U:%G %s %T@ %l\\n' | sort";
 const ran = "works as 0 on 13";
 
 let world: World;
@@ -25,7 +32,9 @@ let cold: JobResult;
 let rootfs: string;
 beforeAll(async () => {
   world = await openWorld();
-  cold = await on("cold", (machine) => closureJob(world, machine));
+  cold = await on("cold", (machine) =>
+    closureJob(world, machine, { steps: [{ id: "nix", run: `dirname "$(command -v nix)"` }] }),
+  );
   rootfs = /Rootfs (\/nix\/store\/\S+?),? /.exec(cold.step("podman").log)?.[1] ?? "";
 }, 900_000);
 afterAll(() => world.close());
@@ -112,5 +121,145 @@ describe("warm, unpacked where nothing can be laid over /nix/store", () => {
     expect(result.step("build").log).toContain(`references: ${rootfs}`);
     expect(result.step("collect").log).toMatch(/^verified$/m);
     expect(result.step("run").log).toContain(ran);
+  });
+});
+
+describe("on a self-hosted runner", () => {
+  let first: JobResult;
+  let second: JobResult;
+  let requests: string[];
+  beforeAll(async () => {
+    const records = { id: "records", run: "cat ~/.local/share/podman-rootless/roots/*.json" };
+    const job = () =>
+      on("self-hosted", (machine) =>
+        warmJob(machine, { selfHosted: true, steps: [records, mounts, collect(rootfs), runStep(world)] }),
+      );
+    first = await job();
+    world.cache.requests.length = 0;
+    second = await job();
+    requests = closureRequests(world);
+  });
+
+  test("the store paths are the machine's from then on", () => {
+    expect(failures(first)).toEqual([]);
+    expect(first.step("podman").log).toMatch(/(\d+) of \1 store paths were missing and are in \/nix\/store/);
+    expect(first.step("records").log).toContain(`"path":"${rootfs}"`);
+    expect(first.step("mounts").log.trim()).toBe("");
+    expect(first.step("run").log).toContain(ran);
+  });
+
+  test("the next job needs neither the cache nor Nix", () => {
+    expect(failures(second)).toEqual([]);
+    expect(second.step("podman").log).toContain(
+      "The environment is in the store already, of an earlier job on this machine",
+    );
+    expect(nixCommands(second.step("podman").log)).toEqual([]);
+    expect(requests).toEqual([]);
+    expect(second.step("collect").log).toMatch(/^verified$/m);
+    expect(second.step("run").log).toContain(ran);
+  });
+});
+
+describe("a /nix of root's, with a Nix", () => {
+  const owner = (uid: number) =>
+    execFileSync("chown", ["--no-dereference", "--recursive", `${uid}:${uid}`, world.path("nix", "cold")]);
+  let saved: JobResult;
+  let warm: JobResult;
+  let before: string;
+  let after: string;
+  beforeAll(async () => {
+    // As if it had been there before: what the cold job has left.
+    const job = (steps: Step[] = []) =>
+      on("cold", async (machine) => {
+        const list = async () => (await machine.exec(["sh", "-c", listing], { user: "root" })).stdout;
+        await machine.exec(["ln", "-sfn", dirname(cold.step("nix").log.trim()), "/home/runner/.nix-profile"]);
+        before = await list();
+        const result = await warmJob(machine, { steps });
+        after = await list();
+        return result;
+      });
+    saved = await job();
+    execFileSync("rm", ["-rf", world.path("nix", "cold", "store", basename(rootfs))]);
+    owner(0);
+    warm = await job([mounts, runStep(world)]);
+  });
+
+  test("a job that may write to it saves what is not Nix", () => {
+    expect(failures(saved)).toEqual([]);
+    expect(keyOf(saved.post("podman"))).toMatch(/^podman-rootless-closure-/);
+    expect(keyOf(saved.post("podman"))).not.toBe(keyOf(cold.post("podman")));
+  });
+
+  test("stays as it is, and podman runs", () => {
+    expect(failures(warm)).toEqual([]);
+    expect(warm.step("podman").log).toContain("/nix stays as it is: the environment has ");
+    expect(warm.step("mounts").log.trim()).toBe("");
+    expect(warm.step("run").log).toContain(ran);
+    expect(before).not.toContain(`${rootfs} d`);
+    expect(after).toBe(before);
+  });
+});
+
+describe("a broken entry", () => {
+  const key = () => keyOf(cold.post("podman")) ?? "";
+  let whole: Buffer;
+  beforeAll(() => {
+    whole = readFileSync(world.cache.archive(key()));
+  });
+  afterEach(() => writeFileSync(world.cache.archive(key()), whole));
+
+  const record = (change: (text: string) => string) => () =>
+    changeFile(world.cache, key(), ".json", (file) => Buffer.from(change(file.toString())));
+  test.each([
+    [
+      "whose archive is cut off",
+      () => changeSegment(world.cache, key(), (all) => all.subarray(0, all.length / 2)),
+      /.+/,
+    ],
+    [
+      "whose record is of another path",
+      record((text) => text.replaceAll(basename(rootfs), `${"0".repeat(32)}-other`)),
+      /its archive lacks 0{32}-other/,
+    ],
+    ["whose record is cut off", record((text) => text.slice(0, text.length / 2)), /its record is no JSON/],
+  ])("%s: a warning, and Nix builds", async (name, spoil, reason) => {
+    spoil();
+    const result = await on(name, (machine) =>
+      closureJob(world, machine, { steps: [mounts, runStep(world)] }),
+    );
+    expect(failures(result)).toEqual([]);
+    expect(result.step("podman").annotations.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^warning: The environment's store paths cannot be brought back: ${reason.source}; Nix builds or fetches them$`,
+        ),
+      ),
+    ]);
+    expect(result.step("mounts").log.trim()).toBe("");
+    expect(result.step("run").log).toContain(ran);
+  });
+});
+
+test("keep: false: nothing is left of the mounts", async () => {
+  const archive: Step = {
+    id: "archive",
+    run: "stat --format %i $RUNNER_TEMP/podman-rootless/closure/*.squashfs",
+  };
+  await on("keep-false", async (machine) => {
+    const before = await takeSnapshot(machine);
+    const result = await warmJob(machine, {
+      inputs: { keep: "false" },
+      steps: [mounts, archive, runStep(world)],
+    });
+    expect(failures(result)).toEqual([]);
+    expect(result.step("mounts").log).toContain("/nix/store overlay ");
+    const changes = difference(before, await takeSnapshot(machine));
+    expect(changes.filter((line) => /^. (mount|file \/nix)/.test(line))).toEqual([]);
+    // The kernel lets go of a device a moment later.
+    const inode = result.step("archive").log.trim();
+    const script = `i=0; while losetup --list --noheadings --raw --output BACK-INO | grep -qx ${inode}; do
+      [ $((i += 1)) -lt 100 ]; sleep 0.1
+    done`;
+    expect((await machine.exec(["sh", "-euc", script], { user: "root" })).code).toBe(0);
   });
 });

@@ -7,19 +7,32 @@ import type { CacheService } from "../cache-service/index.ts";
 /** As the library names it: relative to the job's workspace, WORK/PROJECT/PROJECT. */
 const transit = "../../_temp/podman-rootless-segments";
 
+/** Puts another segment in an entry of the cache: see {@link changeFile}. */
+export const changeSegment = (
+  service: CacheService,
+  key: string,
+  change: (segment: Buffer) => Buffer,
+): void => changeFile(service, key, ".squashfs", change);
+
 /**
- * Puts another segment in an entry of the cache, as if it had been saved so: the archive is whole, what is in it is not.
+ * Puts another file in an entry of the cache, as if it had been saved so: the archive is whole, what is in it is not.
  *
+ * @param ending of the file's name
  * @param change makes the new file of the old one
  */
-export function changeSegment(service: CacheService, key: string, change: (segment: Buffer) => Buffer): void {
+export function changeFile(
+  service: CacheService,
+  key: string,
+  ending: string,
+  change: (file: Buffer) => Buffer,
+): void {
   const scratch = mkdtempSync(join(tmpdir(), "cache-entry-"));
   const archive = service.archive(key);
   try {
     const [directory, workspace] = [join(scratch, "_temp/podman-rootless-segments"), join(scratch, "w/w")];
     for (const path of [directory, workspace]) mkdirSync(path, { recursive: true });
     tar("-x", "-f", archive, "-P", "-C", workspace);
-    const [name = ""] = readdirSync(directory).filter((one) => one.endsWith(".squashfs"));
+    const [name = ""] = readdirSync(directory).filter((one) => one.endsWith(ending));
     const file = join(directory, name);
     writeFileSync(file, change(readFileSync(file)));
     tar("--posix", "-c", "-f", archive, "-P", "-C", workspace, transit);

@@ -39,8 +39,8 @@ export function machineWithNix(
   options: Partial<MachineOptions> = {},
 ): Promise<Machine> {
   const source = world.path("nix", name);
-  mkdirSync(source, { recursive: true });
-  chownSync(source, 1001, 1001);
+  // One that is there is as it was left.
+  if (mkdirSync(source, { recursive: true }) !== undefined) chownSync(source, 1001, 1001);
   const mounts = [...(options.mounts ?? []), { source, target: "/nix", writable: true }];
   return world.machine(name, { subordinateIds: "runner:100000:65536", ...options, mounts });
 }
