@@ -8,12 +8,14 @@ import type { JobResult } from "../support/runner/job.ts";
 import type { Step } from "../support/runner/workflow.ts";
 import { changeFile, changeSegment } from "../support/world/cache-entry.ts";
 import {
+  branch,
   build,
   type ClosureJobOptions,
   closureJob,
   closureRequests,
   collect,
   machineWithNix,
+  makeBranch,
   mounts,
   nixCommands,
   withoutServer,
@@ -261,5 +263,52 @@ test("keep: false: nothing is left of the mounts", async () => {
       [ $((i += 1)) -lt 100 ]; sleep 0.1
     done`;
     expect((await machine.exec(["sh", "-euc", script], { user: "root" })).code).toBe(0);
+  });
+});
+
+describe("two uses in a job, of which Nix alone can tell what the second is", () => {
+  let first: JobResult;
+  let second: JobResult;
+  let requests: string[];
+  beforeAll(async () => {
+    const steps: Step[] = [
+      { id: "branch", uses: true, with: { ...world.inputs, ...withoutServer, flake: branch } },
+      mounts,
+      runStep(world),
+      runStep(world, "branch", "run-branch"),
+    ];
+    const job = (name: string) =>
+      on(name, async (machine) => {
+        await makeBranch(machine);
+        return warmJob(machine, { steps });
+      });
+    first = await job("branch");
+    world.cache.requests.length = 0;
+    second = await job("branch-again");
+    requests = closureRequests(world);
+  });
+  const nixOf = (job: JobResult) => nixCommands(job.step("branch").log).join("\n");
+
+  test("is built and saved, beside the first", () => {
+    expect(failures(first)).toEqual([]);
+    expect(first.step("branch").log).toContain(`Only Nix can tell what ${branch.replace(/#.*/, "")} is`);
+    expect(nixOf(first)).toMatch(/^nix .*\bbuild\b/m);
+    expect(keyOf(first.post("branch"))).toMatch(/^podman-rootless-closure-/);
+    expect(first.step("run-branch").log).toContain(ran);
+  });
+
+  test("is copied beside the first once it is locked", () => {
+    expect(failures(second)).toEqual([]);
+    expect(second.step("branch").log).toMatch(
+      /[1-9]\d* of \d+ store paths were missing and are in \/nix\/store/,
+    );
+    expect(nixOf(second)).toMatch(/^nix .*\bmetadata\b/m);
+    expect(nixOf(second)).not.toMatch(/^nix .*\bbuild\b/m);
+    expect(second.step("mounts").log).toContain("/nix/store overlay ");
+    for (const name of ["flake-url", "flake-rev", "podman-version"])
+      expect(second.step("branch").outputs[name]).toBe(first.step("branch").outputs[name]);
+    expect(second.step("run").log).toContain(ran);
+    expect(second.step("run-branch").log).toContain(ran);
+    expect(requests.filter((kind) => kind !== "lookup")).toEqual(["getBlob", "getBlob"]);
   });
 });

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: expressions of workflows
 import { chownSync, mkdirSync } from "node:fs";
 import type { Machine, MachineOptions } from "../machine/machine.ts";
+import { outputOf } from "../machine/output.ts";
 import { type JobOptions, type JobResult, runJob } from "../runner/job.ts";
 import type { RunStep, Step } from "../runner/workflow.ts";
 import { actionPath, type World } from "./world.ts";
@@ -90,3 +91,31 @@ echo verified`,
 /** What the cache was asked about closures. */
 export const closureRequests = ({ cache }: World): string[] =>
   cache.requests.filter(({ key }) => key?.startsWith("podman-rootless-closure-")).map(({ kind }) => kind);
+
+/** A flake that is known by the name of a branch. */
+export const branch = "git+file:///home/runner/flake?ref=main#rootfs";
+
+/** Makes its repository, of the same commit each time: the world's flake, but for the FHS root, which is a copy. */
+export async function makeBranch(machine: Machine): Promise<void> {
+  const script = `
+    cp -r /srv/flake ~/flake; cd ~/flake; chmod -R u+w .
+    cat >flake.new <<'END'
+  outputs = { podman-rootless, ... }: {
+    packages.x86_64-linux.rootfs = derivation {
+      name = "branch-fhsenv-rootfs";
+      system = "x86_64-linux";
+      builder = "/bin/sh";
+      args = [ "-c" "/bin/cp -a \${podman-rootless.packages.x86_64-linux.rootfs} $out" ];
+    };
+  };
+}
+END
+    sed -i -e '/^  outputs = /,$d' flake.nix
+    cat flake.new >>flake.nix
+    rm flake.new
+    export GIT_AUTHOR_DATE='1000000000 +0000' GIT_COMMITTER_DATE='1000000000 +0000'
+    git init --quiet --initial-branch main
+    git add .
+    git -c user.name=Someone -c user.email=someone@localhost commit --quiet --message flake`;
+  outputOf(script, await machine.exec(["bash", "-euc", script]));
+}
