@@ -44,6 +44,21 @@ export async function restore(
   bin: string | undefined,
   recordUndo: RecordUndo,
 ): Promise<Restored> {
+  try {
+    return await tryRestore(fetched, way, directory, bin, recordUndo);
+  } finally {
+    // It takes room in RUNNER_TEMP that the job may need; where it is mounted, it is there as long as the mount.
+    await rm(fetched.archive, { force: true });
+  }
+}
+
+async function tryRestore(
+  fetched: Fetched,
+  way: Exclude<Way, "home">,
+  directory: string,
+  bin: string | undefined,
+  recordUndo: RecordUndo,
+): Promise<Restored> {
   const { record, names } = parseCachedRecord(await readFile(fetched.record, "utf8"));
   if (way === "beside") {
     await putBeside(fetched, names, directory, recordUndo);
