@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { findPlace } from "../src/place.ts";
+import { findPlace, ownDirectory, storesDirectory } from "../src/place.ts";
 
 test("the place is told by the runner's variables and by where this code is", () => {
   const place = findPlace({ RUNNER_TEMP: "/t", GITHUB_WORKSPACE: "/w" });
@@ -31,4 +32,9 @@ test.each([{}, { RUNNER_TEMP: "" }])("outside of a runner (%j) there is none", (
   expect(() => findPlace(env)).toThrow(
     new Error("RUNNER_TEMP is not set: run this as a step of a GitHub Actions workflow."),
   );
+});
+
+test("what stays on the machine is below the home directory, beside the image stores", () => {
+  expect(storesDirectory()).toBe(join(homedir(), ".local/share/podman-rootless"));
+  expect(ownDirectory()).toBe(storesDirectory());
 });

@@ -12,7 +12,7 @@ import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
 import { stage } from "./log.ts";
 import { setOutputs } from "./outputs.ts";
-import { ownDirectory, type Place } from "./place.ts";
+import { type Place, storesDirectory } from "./place.ts";
 import { provideRootfs } from "./provision.ts";
 import { prepareRunner } from "./runner/prepare.ts";
 import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
@@ -29,7 +29,7 @@ export async function main(place: Place): Promise<void> {
   remember({ keep: inputs.keep });
   // AppArmor knows programs by their paths without links.
   const home = join(await realpath(place.temporary), "podman-rootless");
-  const storageRoot = resolvePath(inputs.storageRoot ?? ownDirectory(), place.workspace);
+  const storageRoot = resolvePath(inputs.storageRoot ?? storesDirectory(), place.workspace);
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
 
   const request = { ...place, ...inputs, home };

@@ -1,4 +1,5 @@
-import { homedir } from "node:os";
+import { accessSync, constants, existsSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -27,5 +28,21 @@ export function findPlace(env: NodeJS.ProcessEnv = process.env): Place {
   };
 }
 
-/** The user's directory for this action: image stores that no input names a place for, and what next jobs can use. */
-export const ownDirectory = (): string => join(homedir(), ".local", "share", "podman-rootless");
+/** The user's directory for this action, where image stores are that no input names a place for. */
+export const storesDirectory = (): string => join(homedir(), ".local", "share", "podman-rootless");
+
+/**
+ * Where what next jobs can use is, image stores aside: the directory of the stores; or, where the home directory cannot
+ * be written to, one that ends with the job.
+ */
+export function ownDirectory(): string {
+  const usual = storesDirectory();
+  let there = usual;
+  while (!existsSync(there)) there = dirname(there);
+  try {
+    accessSync(there, constants.W_OK);
+    return usual;
+  } catch {
+    return join(process.env.RUNNER_TEMP || tmpdir(), "podman-rootless", "own");
+  }
+}

@@ -9,7 +9,7 @@ import { within } from "./deadline.ts";
 import { command, type Environment, inside } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
 import { messageOf, stage } from "./log.ts";
-import { ownDirectory, type Place } from "./place.ts";
+import { type Place, storesDirectory } from "./place.ts";
 import { undoAll } from "./runner/undo.ts";
 import { stopService } from "./service/service.ts";
 import type { State } from "./state.ts";
@@ -52,7 +52,7 @@ async function end(environment: Environment, state: State, place: Place): Promis
   await rm(environment.directory, { recursive: true, force: true });
   // What is around them, unless another environment is there too.
   const around = [dirname(environment.directory)];
-  if (erase && dirname(dirname(environment.graphRoot)) === ownDirectory())
+  if (erase && dirname(dirname(environment.graphRoot)) === storesDirectory())
     around.push(dirname(environment.graphRoot));
   for (const directory of around) await rmdir(directory).catch(() => {});
 }

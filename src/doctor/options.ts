@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { resolvePath } from "../environment/layout.ts";
 import { type RunnerInputs, runner, storageRoot } from "../inputs.ts";
 import { messageOf } from "../log.ts";
-import { ownDirectory } from "../place.ts";
+import { storesDirectory } from "../place.ts";
 
 export interface Options {
   help: boolean;
@@ -54,7 +54,7 @@ export function parseOptions(args: readonly string[]): Options {
       help: values.help,
       json: values.json,
       wishes: runner(read),
-      storageRoot: resolvePath(storageRoot(read("storage-root")) ?? ownDirectory(), resolve()),
+      storageRoot: resolvePath(storageRoot(read("storage-root")) ?? storesDirectory(), resolve()),
     };
   } catch (error) {
     throw new UsageError(messageOf(error).split("\n")[0]);

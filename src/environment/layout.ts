@@ -3,7 +3,7 @@ import { access, cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { shortDigest } from "../digest.ts";
-import { ownDirectory } from "../place.ts";
+import { storesDirectory } from "../place.ts";
 import { quote } from "../quote.ts";
 import { type Environment, enter } from "./environment.ts";
 
@@ -27,7 +27,7 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
   const { rootfs, driver, ids, tools, nix, action, temporary } = request;
   const graphRoot =
     request.storageRoot === undefined
-      ? join(ownDirectory(), shortDigest([driver, rootfs, JSON.stringify(ids)].join(" ")), "storage")
+      ? join(storesDirectory(), shortDigest([driver, rootfs, JSON.stringify(ids)].join(" ")), "storage")
       : resolvePath(request.storageRoot, request.workspace);
   const id = shortDigest(graphRoot);
   const home = join(temporary, "podman-rootless", id);
