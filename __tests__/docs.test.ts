@@ -1,18 +1,11 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
 import ts from "typescript";
 import { parse } from "yaml";
 import { updateTables } from "../script/docs.ts";
 import { lockName } from "../src/flake/digest.ts";
-
-const root = join(import.meta.dirname, "..");
-const read = (file: string) => readFileSync(join(root, file), "utf8");
-const filesIn = (directory: string) =>
-  readdirSync(join(root, directory)).map((name) => join(directory, name));
-
-const documents = [...filesIn("."), ...filesIn("docs")].filter((file) => file.endsWith(".md"));
-const withoutCode = (text: string) => text.replace(/^```[\s\S]*?^```/gm, "");
+import { anchorsOf, documents, filesIn, readText as read, root, withoutCode } from "./support/documents.ts";
 
 // --- README and action.yml --------------------------------------------------------------------------
 
@@ -47,16 +40,6 @@ test("a table follows action.yml, and bars in it are escaped", () => {
 });
 
 // --- Links and commands -----------------------------------------------------------------------------
-
-/** The anchor that GitHub gives a heading. */
-const anchor = (heading: string) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
-    .replaceAll(" ", "-");
-
-const anchorsOf = (file: string) =>
-  [...withoutCode(read(file)).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchor(heading));
 
 const links = documents.flatMap((document) =>
   [...withoutCode(read(document)).matchAll(/\]\(([^)\s]+)\)/g)]
