@@ -17,6 +17,12 @@ test("docs/inputs.md has a heading for each input of action.yml, and for none el
   expect([...sections.keys()].sort()).toEqual(Object.keys(readActionFile().inputs).sort());
 });
 
+test("the table of groups in docs/inputs.md has each input once, as its sections have them in order", () => {
+  const rows = [...readText("docs/inputs.md").matchAll(/^\| \[[^|]+ \| (`[^|]+) \|$/gm)];
+  const listed = rows.flatMap(([, cell = ""]) => [...cell.matchAll(/`([\w-]+)`/g)].map(([, name]) => name));
+  expect(listed).toEqual([...sections.keys()]);
+});
+
 test.each([...sections])("docs/inputs.md says something of %s", (_, text) => {
   expect(text.trim().length).toBeGreaterThan(80);
 });
