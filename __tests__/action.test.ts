@@ -24,6 +24,21 @@ test("action.yml has the inputs that are read, and no other", () => {
   expect([...read].sort()).toEqual(Object.keys(readActionFile().inputs).sort());
 });
 
+test("an input that is to go names what to give instead", () => {
+  const { inputs } = readActionFile();
+  for (const [name, { deprecationMessage }] of Object.entries(inputs)) {
+    if (deprecationMessage === undefined) continue;
+    const named = [...deprecationMessage.matchAll(/`([\w-]+)`/g)].map(([, other]) => other);
+    expect({
+      name,
+      successors: named.filter((other) => other !== name && other && inputs[other]),
+    }).not.toEqual({
+      name,
+      successors: [],
+    });
+  }
+});
+
 test("action.yml has the outputs that are set, and no other", () => {
   let log = "";
   jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {

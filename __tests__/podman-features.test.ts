@@ -2,6 +2,8 @@ import { expect, test } from "@jest/globals";
 import { podmanCan } from "../src/podman-features.ts";
 
 test.each([
+  ["2.2.1", "Docker-compatible API", false],
+  ["3.0.0", "Docker-compatible API", true],
   ["2.2.1", "build on read-only stores", false],
   ["4.3.1", "build on read-only stores", false],
   ["5.2.9", "build on read-only stores", false],

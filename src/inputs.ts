@@ -1,5 +1,6 @@
-import { getInput, setSecret } from "@actions/core";
+import { getInput, setSecret, warning } from "@actions/core";
 import { bytes, invalid, lines, matching, oneOf, type Read, yesOrNo } from "./input-values.ts";
+import { misspeltInputs } from "./misspelt.ts";
 import { type NixInputs, nix } from "./nix-inputs.ts";
 
 export type { NixInputs } from "./nix-inputs.ts";
@@ -30,6 +31,8 @@ export interface Inputs {
   pull: PullPolicy;
   /** Whether to serve podman's API on a Unix socket. */
   socket: boolean;
+  /** Whether to put podman, buildah and skopeo on PATH. */
+  addToPath: boolean;
   /** Whether to put a command `docker` on PATH. */
   dockerShim: boolean;
   /** Whether to show all that is known of the machine. */
@@ -77,12 +80,29 @@ export interface CacheInputs {
 const repository = "github:es-nix/podman-rootless";
 
 /**
- * Reads the step's inputs.
+ * Reads the step's inputs, and warns of what looks like one that is misspelt.
  *
  * @param read gives the value of an input, empty when it was not set
+ * @param variables names of the step's environment variables
  * @throws {Error} naming the input, its value and what was expected
  */
-export function loadInputs(read: Read = getInput): Inputs {
+export function loadInputs(
+  read: Read = getInput,
+  variables: readonly string[] = Object.keys(process.env),
+): Inputs {
+  // Post reads this one.
+  const known = new Set(["job-status"]);
+  const inputs = readInputs((name) => {
+    known.add(name);
+    return read(name);
+  });
+  for (const { given, meant } of misspeltInputs(variables, known)) {
+    warning(`Unknown input '${given}'. Did you mean ${meant}?`);
+  }
+  return inputs;
+}
+
+function readInputs(read: Read): Inputs {
   const githubToken = read("github-token");
   if (githubToken !== "") setSecret(githubToken);
   return {
@@ -94,6 +114,7 @@ export function loadInputs(read: Read = getInput): Inputs {
     images: lines(read("images")).map(imageName),
     pull: oneOf(read, "pull", pullPolicies),
     socket: yesOrNo(read, "socket"),
+    addToPath: yesOrNo(read, "add-to-path"),
     dockerShim: yesOrNo(read, "docker-shim"),
     doctor: yesOrNo(read, "doctor"),
     keep: yesOrNo(read, "keep"),
@@ -159,6 +180,16 @@ function cache(read: Read): CacheInputs {
   if (inputs.mode === "false" && inputs.failOnMiss) {
     throw new Error(
       "Give fail-on-cache-miss or cache: false, not both: without the cache every job is a miss",
+    );
+  }
+  if (inputs.mode === "false" && inputs.lookupOnly) {
+    throw new Error(
+      "Give lookup-only or cache: false, not both: without the cache there is nothing to look up",
+    );
+  }
+  if (inputs.mode === "true" && inputs.lookupOnly) {
+    throw new Error(
+      "Give lookup-only or cache: true, not both: the one brings nothing back and saves nothing, the other does both",
     );
   }
   return inputs;

@@ -5,6 +5,7 @@ import { beside } from "./beside.ts";
 import { fetchAhead, noCache, provideStore } from "./cache/job.ts";
 import { findClosure } from "./closure/find.ts";
 import { settle } from "./closure/job.ts";
+import { addCommands, addDocker } from "./environment/commands.ts";
 import { driverFor } from "./environment/driver.ts";
 import { command, type Environment, inside, isRunning } from "./environment/environment.ts";
 import { layOut, resolvePath, runtimeDirectory } from "./environment/layout.ts";
@@ -15,8 +16,8 @@ import { setOutputs } from "./outputs.ts";
 import { type Place, storesDirectory } from "./place.ts";
 import { provideRootfs } from "./provision.ts";
 import { prepareRunner } from "./runner/prepare.ts";
-import { addDocker, dockerHost, exportVariables } from "./service/clients.ts";
-import { answers, layOutService, startService } from "./service/service.ts";
+import { dockerHost, exportVariables } from "./service/clients.ts";
+import { answers, layOutService, requireService, startService } from "./service/service.ts";
 import { remember, rememberUndo } from "./state.ts";
 import { forget } from "./store/attach.ts";
 import { provideVolumes, wantsVolumes } from "./volumes/job.ts";
@@ -52,6 +53,7 @@ export async function main(place: Place): Promise<void> {
     shared || !warm ? undefined : fetchAhead(environment, inputs.cache, warm.podmanVersion, place.temporary);
   await stage("Environment", () => command(environment, "start"));
   const podmanVersion = warm?.podmanVersion ?? (await readVersion(environment));
+  if (inputs.socket) requireService(podmanVersion);
   const closure = plan && (await settle(plan, nix, rootfs, podmanVersion));
   if (!shared && closure !== undefined) remember({ closure });
   if (!shared && !inputs.keep) remember({ litter: await litterOf(environment) });
@@ -71,6 +73,7 @@ export async function main(place: Place): Promise<void> {
   }
   // After the cache: a running podman does not learn of new image stores.
   const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";
+  if (inputs.addToPath) info(`On PATH: ${(await addCommands(environment)).join(", ")}`);
   if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);
 
   await warm?.registered;

@@ -14,7 +14,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { command, type Environment, enter, inside, tryInside } from "../../src/environment/environment.ts";
-import { type LayoutRequest, layOut, renderPodman } from "../../src/environment/layout.ts";
+import { type LayoutRequest, layOut, renderCommand } from "../../src/environment/layout.ts";
 import { run, tryRun } from "../../src/exec.ts";
 import { quote } from "../../src/quote.ts";
 
@@ -101,7 +101,7 @@ const bracketed = (args: readonly string[]) => args.map((one) => `[${one}]`).joi
 
 test("the executable hands everything on to podman, wherever it all is", async () => {
   const environment = oddEnvironment();
-  writeFileSync(environment.podman, renderPodman(environment), { mode: 0o755 });
+  writeFileSync(environment.podman, renderCommand(environment, "podman"), { mode: 0o755 });
   const args = ["run", "--env", "A=b c", "", "it's", "$HOME", "a\nb"];
   const expected = [...options(environment), "exec", "podman", ...args];
   // As a step's shell runs it.
@@ -162,7 +162,7 @@ test("the files of an environment are laid out below the job's own directory", a
   for (const name of ["enter.sh", "etc/containers/policy.json", "etc/containers/containers.conf"]) {
     expect(readFileSync(join(home, name), "utf8")).toBe(readFileSync(join(action, "nix", name), "utf8"));
   }
-  expect(readFileSync(environment.podman, "utf8")).toBe(renderPodman(environment));
+  expect(readFileSync(environment.podman, "utf8")).toBe(renderCommand(environment, "podman"));
   expect(statSync(environment.podman).mode & 0o100).toBe(0o100);
   // The same again, as by a second step.
   expect(await layOut(request({ storageRoot: "/data/store" }))).toEqual(environment);

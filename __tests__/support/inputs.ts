@@ -5,7 +5,7 @@ import { type CacheInputs, type Inputs, loadInputs, type NixInputs } from "../..
 
 /** What these tests read of action.yml. */
 export interface ActionFile {
-  inputs: Record<string, { description: string; default: string }>;
+  inputs: Record<string, { description: string; default: string; deprecationMessage?: string }>;
   outputs: Record<string, { description: string }>;
 }
 
@@ -49,6 +49,7 @@ export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
     images: [],
     pull: "missing",
     socket: false,
+    addToPath: false,
     dockerShim: false,
     doctor: false,
     keep: true,

@@ -45,7 +45,7 @@ export async function layOut(request: LayoutRequest): Promise<Environment> {
   await mkdir(join(home, "bin"), { recursive: true });
   await cp(join(action, "nix", "enter.sh"), environment.script);
   await cp(join(action, "nix", "etc"), join(home, "etc"), { recursive: true });
-  await writeFile(environment.podman, renderPodman(environment), { mode: 0o755 });
+  await writeFile(environment.podman, renderCommand(environment, "podman"), { mode: 0o755 });
   return environment;
 }
 
@@ -71,7 +71,7 @@ async function isOwn(directory: string, uid: number): Promise<boolean> {
   }
 }
 
-/** The text of the executable that the output `podman` names. */
-export function renderPodman(environment: Environment): string {
-  return `#!/bin/sh\nexec ${enter(environment).map(quote).join(" ")} exec podman "$@"\n`;
+/** The text of an executable that is a program of the rootfs, such as the one that the output `podman` names. */
+export function renderCommand(environment: Environment, program: string): string {
+  return `#!/bin/sh\nexec ${enter(environment).map(quote).join(" ")} exec ${quote(program)} "$@"\n`;
 }

@@ -1,8 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rm, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { addPath, exportVariable } from "@actions/core";
-import type { Environment } from "../environment/environment.ts";
+import { exportVariable } from "@actions/core";
 
 /** A socket as Docker's clients want it: `unix:///run/...`. */
 export const dockerHost = (socket: string): string => `unix://${socket}`;
@@ -18,17 +15,4 @@ export function exportVariables(socket: string, containerMark = "/.dockerenv"): 
   exportVariable("DOCKER_HOST", dockerHost(socket));
   exportVariable("TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE", socket);
   if (existsSync(containerMark)) exportVariable("TESTCONTAINERS_HOST_OVERRIDE", "localhost");
-}
-
-/**
- * Puts a command `docker`, which is the environment's podman, on the PATH of later steps, in a directory with nothing
- * else in it. Returns the command's path.
- */
-export async function addDocker(environment: Environment): Promise<string> {
-  const command = join(dirname(environment.script), "docker-shim", "docker");
-  await mkdir(dirname(command), { recursive: true });
-  await rm(command, { force: true }); // an earlier step's
-  await symlink(environment.podman, command);
-  addPath(dirname(command));
-  return command;
 }

@@ -6,6 +6,7 @@ import { debug, info } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
 import { run } from "../exec.ts";
 import { lastWords, linesOf } from "../log.ts";
+import { podmanCan } from "../podman-features.ts";
 
 /** Podman's API service in an environment, running or not: all that nix/serve.sh needs to find it. */
 export interface Service {
@@ -46,6 +47,14 @@ export async function layOutService(environment: Environment, action: string): P
   }
   await cp(join(action, "nix", "serve.sh"), service.script);
   return service;
+}
+
+/** @throws {Error} for a podman whose API is of no use to Docker's clients */
+export function requireService(podmanVersion: string): void {
+  if (podmanCan(podmanVersion, "Docker-compatible API")) return;
+  throw new Error(
+    `The input socket needs podman 3.0 or newer, and this flake has podman ${podmanVersion}. Name a newer revision with flake or rev, or give socket: false.`,
+  );
 }
 
 /** True when an API service answers at the socket. */
