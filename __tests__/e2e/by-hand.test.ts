@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { type ByHandMachine, startByHandMachine } from "../support/world/by-hand.ts";
+import { type ByHandMachine, CHECKOUT, startByHandMachine } from "../support/world/by-hand.ts";
 
 let desk: ByHandMachine;
 const sh: ByHandMachine["sh"] = (...args) => desk.sh(...args);
@@ -95,7 +95,13 @@ podman run --rm --volume kept:/kept localhost/built cp /file /kept
     expect(await output("nix run . -- run --rm --volume kept:/kept localhost/built cat /kept/file")).toBe(
       "built",
     );
-    await output("nix run . -- volume rm kept; nix run . -- rmi localhost/built");
+    const remove = "nix run . -- volume rm kept; nix run . -- rmi localhost/built";
+    await output(remove);
+    // From elsewhere, with the flake's reference and a script of that place.
+    await output("mkdir -p ~/project && mv ~/script ~/project/script.sh");
+    const elsewhere = `nix develop path:${CHECKOUT} --command ./script.sh ${desk.image}`;
+    expect(await output(elsewhere, { cwd: "/home/runner/project" })).toBe("podman version 5.4.2\nkept");
+    await output(remove);
   });
 
   test("nix develop, interactively: podman is ours, the rest the user's", async () => {

@@ -13,7 +13,7 @@ import { fhsRoot } from "./environment.ts";
 import { repository } from "./world.ts";
 
 /** Where our flake is in the machine, for its user. */
-const CHECKOUT = "/home/runner/checkout";
+export const CHECKOUT = "/home/runner/checkout";
 
 /** A machine with Debian's Nix and a checkout of our flake, for a user who knows nothing of the action. */
 export interface ByHandMachine {
