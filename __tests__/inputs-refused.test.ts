@@ -171,6 +171,28 @@ test.each<[Record<string, string>, string]>([
     { cache: "true", "lookup-only": "true", "fail-on-cache-miss": "true" },
     "Give lookup-only or cache: true, not both: the one brings nothing back and saves nothing, the other does both",
   ],
+  [{ pull: "newer" }, "Give images with pull: newer: it says which of them are pulled again"],
 ])("a contradiction is refused: %j", (values, message) => {
   expect(() => loadWith(values)).toThrow(new Error(message));
+});
+
+test.each<Record<string, string>>([
+  { "lookup-only": "true", "fail-on-cache-miss": "true" },
+  { cache: "read-only", "lookup-only": "true" },
+  { cache: "read-only", "cache-on-failure": "true" },
+  // One switch turns all of it off.
+  {
+    cache: "false",
+    "cache-volumes": "data",
+    "cache-mounts": "true",
+    "cache-images": "a",
+    "cache-restore": "unpack",
+  },
+  { "allow-single-id": "true", "storage-driver": "overlay", "subordinate-ids": "100000:65536" },
+  { socket: "true", "add-to-path": "true", "docker-shim": "true" },
+  { images: "a", pull: "newer", "lookup-only": "true" },
+  { nix: "existing", "nix-version": "2.34.7" },
+  { "extra-trusted-public-keys": `a-1:${"A".repeat(43)}=` },
+])("no contradiction: %j", (values) => {
+  expect(() => loadWith(values)).not.toThrow();
 });

@@ -73,7 +73,10 @@ test.each<[Record<string, string>, Partial<Inputs>]>([
     { doctor: true, keep: false },
   ],
   [{ "storage-root": "/data/my store/ü" }, { storageRoot: "/data/my store/ü" }],
-  [{ pull: "newer" }, { pull: "newer" }],
+  [
+    { images: "a", pull: "newer" },
+    { images: ["a"], pull: "newer" },
+  ],
   [
     {
       images: "docker.io/library/busybox:stable\n# no\nalpine, localhost:5000/a/b@sha256:0123 \n[::1]:5000/c",

@@ -1,4 +1,5 @@
 import { getInput, setSecret, warning } from "@actions/core";
+import { refuseContradictions } from "./contradictions.ts";
 import { bytes, invalid, lines, matching, oneOf, type Read, yesOrNo } from "./input-values.ts";
 import { misspeltInputs } from "./misspelt.ts";
 import { type NixInputs, nix } from "./nix-inputs.ts";
@@ -96,6 +97,7 @@ export function loadInputs(
     known.add(name);
     return read(name);
   });
+  refuseContradictions(inputs);
   for (const { given, meant } of misspeltInputs(variables, known)) {
     warning(`Unknown input '${given}'. Did you mean ${meant}?`);
   }
@@ -164,7 +166,7 @@ function subordinateIds(value: string): RunnerInputs["subordinateIds"] {
 }
 
 function cache(read: Read): CacheInputs {
-  const inputs: CacheInputs = {
+  return {
     mode: oneOf(read, "cache", cacheModes),
     name: matching(read, "cache-key", /^[A-Za-z0-9._-]{1,100}$/, "1 to 100 letters, digits, '.', '_' or '-'"),
     unpack: oneOf(read, "cache-restore", ["auto", "unpack"]) === "unpack",
@@ -177,22 +179,6 @@ function cache(read: Read): CacheInputs {
     cacheMounts: yesOrNo(read, "cache-mounts"),
     cacheVolumes: lines(read("cache-volumes")).map(volumeName),
   };
-  if (inputs.mode === "false" && inputs.failOnMiss) {
-    throw new Error(
-      "Give fail-on-cache-miss or cache: false, not both: without the cache every job is a miss",
-    );
-  }
-  if (inputs.mode === "false" && inputs.lookupOnly) {
-    throw new Error(
-      "Give lookup-only or cache: false, not both: without the cache there is nothing to look up",
-    );
-  }
-  if (inputs.mode === "true" && inputs.lookupOnly) {
-    throw new Error(
-      "Give lookup-only or cache: true, not both: the one brings nothing back and saves nothing, the other does both",
-    );
-  }
-  return inputs;
 }
 
 /** As podman volume create takes it; and short, for it becomes part of a key. */

@@ -49,11 +49,12 @@ export async function main(place: Place): Promise<void> {
     remember({ environment, settings: inputs.cache, erase });
     await forget(environment);
   }
+  if (inputs.socket && warm) requireService(warm.podmanVersion);
   const ahead =
     shared || !warm ? undefined : fetchAhead(environment, inputs.cache, warm.podmanVersion, place.temporary);
   await stage("Environment", () => command(environment, "start"));
   const podmanVersion = warm?.podmanVersion ?? (await readVersion(environment));
-  if (inputs.socket) requireService(podmanVersion);
+  if (inputs.socket && !warm) requireService(podmanVersion);
   const closure = plan && (await settle(plan, nix, rootfs, podmanVersion));
   if (!shared && closure !== undefined) remember({ closure });
   if (!shared && !inputs.keep) remember({ litter: await litterOf(environment) });

@@ -2,7 +2,7 @@ import { isAtLeast } from "./version.ts";
 
 /** What this action does otherwise with an older podman: the first version, major and minor, that can do it. */
 const since = {
-  /** Serves an API that Docker's own clients and Compose can use; podman's release notes of 3.0. */
+  /** Serves an API that Docker's own clients and Compose can use; https://lists.debian.org/debian-go/2021/01/msg00064.html */
   "Docker-compatible API": [3, 0],
   /** Builds and commits on images of read-only stores. */
   "build on read-only stores": [5, 3],

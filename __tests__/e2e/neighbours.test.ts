@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { IMAGES } from "../support/assets/images.ts";
 import { freePort } from "../support/free-port.ts";
+import { NODE } from "../support/runner/context.ts";
 import { type JobResult, runJob } from "../support/runner/job.ts";
 import type { Step } from "../support/runner/workflow.ts";
 import { allowRegistry } from "../support/world/docker-job.ts";
@@ -22,7 +23,7 @@ const log = (id: string) => result.step(id).log.trim();
 const use = (id: string, inputs: Record<string, string>): Step => ({
   id,
   uses: true,
-  with: { ...world.inputs, cache: "false", "add-to-path": "true", ...inputs },
+  with: { ...world.inputs, "cache-nix": "false", "add-to-path": "true", socket: "true", ...inputs },
 });
 
 beforeAll(async () => {
@@ -42,76 +43,112 @@ beforeAll(async () => {
       run: `command -v podman buildah skopeo docker; for program in podman buildah skopeo docker; do $program --version | cut -d ' ' -f 1; done
 podman info --format '{{.Store.GraphRoot}}'; buildah info --format '{{.store.GraphRoot}}'`,
     },
-    // The command lines of redhat-actions/buildah-build v3, with and without a Containerfile.
+    // The command lines of redhat-actions/buildah-build v3, with and without a Containerfile. Where the machine's
+    // storage.conf says overlay, it also names the machine's fuse-overlayfs.
     {
       id: "buildah-build",
+      env: { STORAGE_OPTS: "overlay.mount_program=/usr/bin/fuse-overlayfs" },
       run: `podman pull --quiet ${base} >/dev/null
 printf 'FROM ${base}\\nARG WORD\\nRUN echo $WORD >/word && chown 4321 /word\\n' >Containerfile
 buildah version >/dev/null
-buildah bud -f $PWD/Containerfile --format oci --tls-verify=true --build-arg WORD=built --label a=b --layers=true -t app:latest $PWD
+buildah bud -f $PWD/Containerfile --label a=b --build-arg WORD=built --format oci --tls-verify=true --layers=true -t app:latest $PWD
 buildah tag app:latest app:v1
-buildah inspect --format '{{.FromImageDigest}}' app:latest`,
+buildah images --format '{{.Digest}}' app:latest
+buildah bud --arch amd64 -f $PWD/Containerfile --format docker --tls-verify=true --ulimit nofile=1024:1024 -t many:latest-amd64 $PWD
+buildah manifest rm many:latest || true
+buildah manifest create many:latest
+buildah manifest add many:latest many:latest-amd64`,
     },
     {
       id: "from-scratch",
       run: `echo content >file
 container=$(buildah from --tls-verify=true ${base})
-buildah config --entrypoint '["cat"]' --cmd /srv/file --env A=b --port 8080 --workingdir /srv $container
+buildah config --entrypoint '["cat","/srv/file"]' --port 8080 --env A=b --workingdir /srv $container
 buildah copy $container file /srv/
 buildah run $container -- sh -c 'id -u; stat -c %u /srv/file'
-buildah commit --format oci --squash $container scratch:latest >/dev/null
+buildah commit --format oci --squash $container scratch:latest >/dev/null 2>&1
 buildah rm $container >/dev/null
-podman run --rm scratch:latest`,
+podman run --rm --entrypoint '["cat","/srv/file"]' scratch:latest`,
     },
     {
       id: "shared",
       run: `podman run --rm app:v1 sh -c 'cat /word; stat -c %u /word'; docker images --format '{{.Repository}}:{{.Tag}}' | sort; test "$(buildah images --quiet | sort)" = "$(podman images --quiet | sort)"`,
     },
-    // redhat-actions/podman-login v1 logs in and copies what that leaves for the programs that know Docker's file only.
+    // redhat-actions/podman-login v1 logs in, names the file for buildah, and copies what is in it for Docker's clients.
     {
       id: "podman-login",
-      run: `podman login ${host} -u ${USER} -p ${PASSWORD} --verbose
-mkdir -p ~/.docker; cp $XDG_RUNTIME_DIR/containers/auth.json ~/.docker/config.json; podman logout ${host}
+      run: `podman version >/dev/null
+podman login ${host} -u ${USER} -p ${PASSWORD} --verbose
+echo REGISTRY_AUTH_FILE=$XDG_RUNTIME_DIR/containers/auth.json >>"$GITHUB_ENV"
+mkdir -p ~/.docker; cp $XDG_RUNTIME_DIR/containers/auth.json ~/.docker/config.json
 skopeo login --get-login ${host}`,
     },
     // redhat-actions/push-to-registry v3: looks for the image in podman's store, then in Docker's, which is not there.
     {
       id: "push-to-registry",
-      run: `podman manifest exists app:latest 2>/dev/null || echo no manifest
-podman images --filter reference=app:latest --format '{{.Repository}}'
-podman --root "$(mktemp -d)" pull docker-daemon:app:latest 2>/dev/null || echo no Docker
+      run: `podman manifest exists app:latest || echo no manifest
+podman image exists app:latest
+from=$(mktemp -d)
+program=overlay.mount_program=/usr/bin/fuse-overlayfs
+podman --root $from --storage-opt $program pull docker-daemon:app:latest 2>/dev/null || echo no Docker
 for tag in latest v1; do podman push --quiet --digestfile digest.txt localhost/app:$tag ${host}/app:$tag --tls-verify=true; done
+podman manifest exists many:latest
+podman manifest push --quiet --digestfile digests.txt localhost/many:latest ${host}/many:latest --all --tls-verify=true
+podman --root $from --storage-opt $program rmi -a -f
+rm -r $from
 test "$(cat digest.txt)" = "$(skopeo inspect --format '{{.Digest}}' docker://${host}/app:v1)"
 skopeo copy --quiet containers-storage:localhost/scratch:latest docker://${host}/scratch:1
-skopeo list-tags docker://${host}/app | tr -d ' \\n'`,
+buildah push --quiet scratch:latest docker://${host}/scratch:2
+for name in app many scratch; do skopeo list-tags docker://${host}/$name | tr -d ' \\n'; done`,
+    },
+    // As podman-login ends; of its file and of Docker's none is left to be found.
+    {
+      id: "logout",
+      run: `podman logout ${host}; mv ~/.docker elsewhere
+for pull in "podman pull" "buildah pull" "skopeo inspect"; do $pull docker://${host}/app:v1 >/dev/null 2>&1 || echo refused; done`,
     },
     // docker/login-action writes the file of Docker's configuration, where DOCKER_CONFIG says, too.
+    ...[
+      { id: "docker-config", where: "export DOCKER_CONFIG=$PWD/elsewhere" },
+      { id: "registry-auth-file", where: "export REGISTRY_AUTH_FILE=$PWD/elsewhere/config.json" },
+      { id: "docker-home", where: "mv elsewhere ~/.docker" },
+    ].map(({ id, where }) => ({
+      id,
+      run: `unset REGISTRY_AUTH_FILE; ${where}
+podman pull --quiet ${host}/app:v1 >/dev/null; buildah pull --quiet ${host}/app:v1 >/dev/null
+skopeo inspect --format '{{.Name}}' docker://${host}/app:v1 | cut -d / -f 2`,
+    })),
+    // With the shim, docker/login-action logs in by it.
     {
-      id: "login-action",
-      run: `mv ~/.docker elsewhere; podman pull --quiet ${host}/app:v1 2>/dev/null || echo refused
-export DOCKER_CONFIG=$PWD/elsewhere; podman pull --quiet ${host}/app:v1 >/dev/null; buildah pull --quiet ${host}/app:v1 >/dev/null
-unset DOCKER_CONFIG; REGISTRY_AUTH_FILE=$PWD/elsewhere/config.json skopeo inspect --format '{{.Name}}' docker://${host}/app:v1 | cut -d / -f 2`,
+      id: "shim-login",
+      run: `unset REGISTRY_AUTH_FILE; rm -r ~/.docker
+printf ${PASSWORD} | docker login --password-stdin --username ${USER} ${host}
+podman pull --quiet ${host}/app:v1 >/dev/null; docker logout ${host}`,
     },
-    // A service container of the runner publishes its port on the host.
+    // A service of the host's: its own process, or a container of the runner's Docker.
     {
       id: "service",
-      run: `/opt/node24/bin/node -e '
-for (const [host, port] of [["127.0.0.1", ${loopback}], ["0.0.0.0", ${everywhere}]])
-  require("http").createServer((_, answer) => answer.end("service\\n")).listen(port, host);
-' &
-for port in ${loopback} ${everywhere}; do
-  curl --silent --output /dev/null --retry 50 --retry-delay 1 --retry-connrefused 127.0.0.1:$port
-done
+      run: `cat >service.mjs <<'END'
+import { createServer } from "node:http";
+for (const [address, port] of [["127.0.0.1", ${loopback}], ["0.0.0.0", ${everywhere}]])
+  createServer((_, reply) => reply.end("service\\n")).listen(port, address);
+END
+${NODE} service.mjs >/dev/null 2>&1 &
+for port in ${loopback} ${everywhere}; do curl --silent --output /dev/null --retry 50 --retry-delay 1 --retry-connrefused 127.0.0.1:$port; done
 podman run --rm --network host ${base} wget -qO- 127.0.0.1:${loopback}
-podman run --rm ${base} wget -qO- host.containers.internal:${everywhere}
+podman run --rm ${base} wget -qO- -T 20 host.containers.internal:${everywhere}
 kill $!`,
     },
-    use("second", { "storage-root": "second store" }),
+    use("second", { "storage-root": "second store", "cache-key": "second" }),
     {
       id: "apart",
       run: `test "$(command -v podman)" = "\${{ steps.second.outputs.podman }}"
 for podman in podman "\${{ steps.podman.outputs.podman }}" "\${{ steps.second.outputs.podman }}"; do $podman info --format '{{.Store.GraphRoot}}'; done
-buildah images --quiet | wc -l; docker images --quiet | wc -l`,
+buildah images --quiet | wc -l; docker images --quiet | wc -l
+for socket in "\${{ steps.podman.outputs.socket }}" "\${{ steps.second.outputs.socket }}" "\${DOCKER_HOST#unix://}"; do
+  curl --silent --fail --unix-socket $socket http://d/v1.40/images/json | grep -q localhost/app:v1 && echo has app || echo none
+done
+podman pull --quiet ${base} >/dev/null`,
     },
   ];
   result = await runJob(machine, { action: { path: actionPath }, env: world.cache.environment(), steps });
@@ -142,7 +179,7 @@ test("podman, buildah, skopeo and docker are on PATH, and on one store", () => {
 });
 
 test("what buildah builds, podman runs and lists", () => {
-  expect(log("from-scratch")).toMatch(/^0\n0\n[\s\S]*\ncontent$/m);
+  expect(log("from-scratch").split("\n").slice(-3)).toEqual(["0", "0", "content"]);
   const lines = log("shared").split("\n");
   expect(lines.slice(0, 2)).toEqual(["built", "4321"]);
   expect(lines).toEqual(
@@ -152,9 +189,16 @@ test("what buildah builds, podman runs and lists", () => {
 
 test("logins of other actions are seen by all three", () => {
   expect(log("podman-login")).toMatch(new RegExp(`\\n${USER}$`));
-  expect(log("push-to-registry")).toMatch(/^no manifest\n(localhost\/app\n){2}no Docker\n/);
-  expect(log("push-to-registry")).toContain('"Tags":["latest","v1"]');
-  expect(log("login-action").split("\n")).toEqual(["refused", "app"]);
+  expect(log("push-to-registry")).toMatch(/\nno manifest\nno Docker\n/);
+  for (const tags of [
+    /app","Tags":\["latest","v1"\]/,
+    /many","Tags":\["latest"\]/,
+    /scratch","Tags":\["[12]","[12]"\]/,
+  ])
+    expect(log("push-to-registry")).toMatch(tags);
+  expect(log("logout").split("\n").slice(-3)).toEqual(["refused", "refused", "refused"]);
+  for (const id of ["docker-config", "registry-auth-file", "docker-home"]) expect(log(id)).toBe("app");
+  expect(log("shim-login")).toContain("Login Succeeded!");
 });
 
 test("containers reach a service on the host", () => {
@@ -165,9 +209,15 @@ test("a second use comes first on PATH, and the outputs stay apart", () => {
   const first = result.step("podman").outputs["storage-root"];
   const second = result.step("second").outputs["storage-root"];
   expect(second).toMatch(/\/second store$/);
-  const [onPath, ofFirst, ofSecond, inSecond, inDocker] = log("apart").split("\n");
+  const [onPath, ofFirst, ofSecond, inSecond, inDocker, ...images] = log("apart").split("\n");
   expect([onPath, ofFirst, ofSecond]).toEqual([second, first, second]);
   expect(inSecond).toBe("0");
   // The shim is the first use's.
   expect(Number(inDocker)).toBeGreaterThan(2);
+  expect(images).toEqual(["has app", "none", "none"]);
+  for (const [id, name] of [
+    ["podman", "default"],
+    ["second", "second"],
+  ] as const)
+    expect(result.post(id).log).toMatch(new RegExp(`Saved \\S*-store-\\S*${name}`));
 });

@@ -9,6 +9,7 @@ import type { Environment } from "../../src/environment/environment.ts";
 import {
   answers,
   layOutService,
+  requireService,
   type Service,
   startService,
   stopService,
@@ -199,4 +200,13 @@ test.each([
 ])("serve.sh %j ends with %d", async (args, code) => {
   const child = spawn("sh", [join(repository, "nix/serve.sh"), ...args], { stdio: "ignore" });
   expect(await new Promise((resolve) => child.on("exit", resolve))).toBe(code);
+});
+
+test("a podman whose API Docker's clients cannot use is refused", () => {
+  expect(() => requireService("2.2.1")).toThrow(
+    new Error(
+      "The input socket needs podman 3.0 or newer, and this flake has podman 2.2.1. Name a newer revision with flake or rev, or give socket: false.",
+    ),
+  );
+  expect(() => requireService("3.0.0")).not.toThrow();
 });
