@@ -78,3 +78,9 @@ test("action.yml has the outputs that are set, and no other", () => {
     rmSync(directory, { recursive: true });
   }
 });
+
+test("action.yml has no expressions but in defaults: a runner refuses one whose descriptions have some", () => {
+  const { inputs, outputs } = readActionFile();
+  const descriptions = [...Object.values(inputs), ...Object.values(outputs)].map((one) => one.description);
+  expect(descriptions.filter((text) => text === undefined || text.includes("$" + "{{"))).toEqual([]);
+});
