@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { formatBytes, lastWords, linesOf, stage } from "../src/log.ts";
+import { formatBytes, lastWords, linesOf, stage, stageTimes } from "../src/log.ts";
 
 let log: string;
 
@@ -49,7 +49,23 @@ test("a stage is a group of the log with its time after it, and gives what its w
   expect(log).toMatch(/^::group::Nix\n::endgroup::\nNix: 0\.\d s\n$/);
 });
 
-test("a stage that fails ends its group too", async () => {
+test("a stage that fails ends its group too, and says so", async () => {
   await expect(stage("Nix", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
-  expect(log).toMatch(/^::group::Nix\n::endgroup::\nNix: 0\.\d s\n$/);
+  expect(log).toMatch(/^::group::Nix\n::endgroup::\nNix: failed after 0\.\d s\n$/);
+});
+
+test("the times of the stages are known after them, of those that failed too", async () => {
+  const before = stageTimes().length;
+  const begun = Date.now();
+  await stage("Good", () => new Promise((resolve) => setTimeout(resolve, 50)));
+  await stage("Bad", () => Promise.reject(new Error("no"))).catch(() => {});
+  const [good, bad, ...rest] = stageTimes().slice(before);
+  expect([good, bad]).toMatchObject([
+    { name: "Good", failed: false },
+    { name: "Bad", failed: true },
+  ]);
+  expect(rest).toEqual([]);
+  expect(good?.begin).toBeGreaterThanOrEqual(begun);
+  expect((good?.end ?? 0) - (good?.begin ?? 0)).toBeGreaterThanOrEqual(49);
+  expect(bad?.end).toBeLessThanOrEqual(Date.now());
 });

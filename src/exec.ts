@@ -4,6 +4,8 @@ import { StringDecoder } from "node:string_decoder";
 import { debug, isDebug } from "@actions/core";
 import { getExecOutput } from "@actions/exec";
 import { lastWords } from "./log.ts";
+import { quote } from "./quote.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 export interface RunOptions {
   cwd?: string;
@@ -73,7 +75,7 @@ export async function tryRun(
 ): Promise<Output> {
   const env = environmentOf(options);
   const errors = splitLines(options.onError ?? (() => {}));
-  if (isDebug()) debug(`run ${JSON.stringify([program, ...args])}`);
+  const ended = trace(program, args);
   try {
     // The shell is for the redirection alone: by itself the library leaves a pipe open, for which a program that
     // reads would wait, and does not survive a program that ends without reading what is piped to it.
@@ -87,10 +89,31 @@ export async function tryRun(
     });
     errors.end();
     // The library has no code for a program that a signal ended.
-    return { code: exitCode ?? endedBySignal, stdout, stderr };
+    return ended({ code: exitCode ?? endedBySignal, stdout, stderr });
   } catch (error) {
-    return { code: 127, stdout: "", stderr: String(error) };
+    return ended({ code: 127, stdout: "", stderr: String(error) });
   }
+}
+
+let traced = 0;
+
+/**
+ * With debug logging on, says what is run, and when it has ended how and after how long. Programs run side by side, so
+ * that both lines have a number in common.
+ *
+ * @returns passes on how it ended
+ */
+function trace(program: string, args: readonly string[]): (output: Output) => Output {
+  if (!isDebug()) return (output) => output;
+  traced += 1;
+  const number = traced;
+  const begun = performance.now();
+  debug(`[${number}] run ${withoutSecrets([program, ...args].map(quote).join(" "))}`);
+  return (output) => {
+    const seconds = ((performance.now() - begun) / 1000).toFixed(3);
+    debug(`[${number}] exit code ${output.code} after ${seconds} s`);
+    return output;
+  };
 }
 
 function environmentOf(options: RunOptions): Record<string, string> {
@@ -114,7 +137,7 @@ export async function pipeInto(
   source: AsyncIterable<Uint8Array>,
   options: Omit<RunOptions, "stdin" | "show"> = {},
 ): Promise<string> {
-  if (isDebug()) debug(`pipe into ${JSON.stringify([program, ...args])}`);
+  const traceEnd = trace(program, args);
   const child = spawn(program, args, {
     stdio: "pipe",
     env: environmentOf(options),
@@ -130,10 +153,10 @@ export async function pipeInto(
     child.stdin.end();
   } catch (error) {
     child.kill("SIGKILL");
-    await ended;
+    traceEnd(await ended);
     throw error;
   }
-  const output = await ended;
+  const output = traceEnd(await ended);
   if (output.code !== 0) throw new ProgramError(program, args, output);
   return output.stdout;
 }

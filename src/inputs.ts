@@ -38,6 +38,8 @@ export interface Inputs {
   dockerShim: boolean;
   /** Whether to show all that is known of the machine. */
   doctor: boolean;
+  /** Whether to write a job summary. */
+  summary: boolean;
   /** Whether what a next job can use stays on the machine. */
   keep: boolean;
 }
@@ -119,6 +121,7 @@ function readInputs(read: Read): Inputs {
     addToPath: yesOrNo(read, "add-to-path"),
     dockerShim: yesOrNo(read, "docker-shim"),
     doctor: yesOrNo(read, "doctor"),
+    summary: yesOrNo(read, "summary"),
     keep: yesOrNo(read, "keep"),
   };
 }

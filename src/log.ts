@@ -1,14 +1,33 @@
 import * as core from "@actions/core";
 
+/** How one stage of this process went; times are milliseconds since 1970. */
+export interface StageTime {
+  name: string;
+  begin: number;
+  end: number;
+  /** It ended with an error. */
+  failed: boolean;
+}
+
+const times: StageTime[] = [];
+
+/** The stages of this process that have ended. */
+export const stageTimes = (): readonly StageTime[] => times;
+
 /** Runs one stage in a group of the log, and says after it how long it took. */
 export async function stage<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const start = performance.now();
+  const begin = Date.now();
+  let failed = true;
   core.startGroup(name);
   try {
-    return await work();
+    const result = await work();
+    failed = false;
+    return result;
   } finally {
+    const end = Date.now();
+    times.push({ name, begin, end, failed });
     core.endGroup();
-    core.info(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    core.info(`${name}: ${failed ? "failed after " : ""}${((end - begin) / 1000).toFixed(1)} s`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { info } from "@actions/core";
+import { group, info } from "@actions/core";
 import { beside } from "./beside.ts";
 import { fetchAhead, noCache, provideStore } from "./cache/job.ts";
 import { findClosure } from "./closure/find.ts";
@@ -11,26 +11,30 @@ import { command, type Environment, inside, isRunning } from "./environment/envi
 import { layOut, resolvePath, runtimeDirectory } from "./environment/layout.ts";
 import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
-import { stage } from "./log.ts";
-import { setOutputs } from "./outputs.ts";
+import { stage, stageTimes } from "./log.ts";
+import { type Outputs, setOutputs } from "./outputs.ts";
 import { type Place, storesDirectory } from "./place.ts";
 import { provideRootfs } from "./provision.ts";
+import { provisionSeconds } from "./report/cold-start.ts";
+import { type JobReport, readyTitle } from "./report/report.ts";
 import { prepareRunner } from "./runner/prepare.ts";
 import { dockerHost, exportVariables } from "./service/clients.ts";
 import { answers, layOutService, requireService, startService } from "./service/service.ts";
 import { remember, rememberUndo } from "./state.ts";
 import { forget } from "./store/attach.ts";
+import { readInventory } from "./store/inventory.ts";
 import { provideVolumes, wantsVolumes } from "./volumes/job.ts";
 import { litterOf } from "./volumes/litter.ts";
 
 /** Gives later steps a podman: from the step's inputs to its outputs, a stage a line. */
 export async function main(place: Place): Promise<void> {
-  remember({ started: true });
+  remember({ started: true, begun: Date.now() });
   const inputs = loadInputs();
   remember({ keep: inputs.keep });
   // AppArmor knows programs by their paths without links.
   const home = join(await realpath(place.temporary), "podman-rootless");
   const storageRoot = resolvePath(inputs.storageRoot ?? storesDirectory(), place.workspace);
+  if (inputs.summary) remember({ summary: { name: inputs.cache.name, wishes: inputs.runner, storageRoot } });
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
 
   const request = { ...place, ...inputs, home };
@@ -49,13 +53,15 @@ export async function main(place: Place): Promise<void> {
     remember({ environment, settings: inputs.cache, erase });
     await forget(environment);
   }
-  if (inputs.socket && warm) requireService(warm.podmanVersion);
   const ahead =
     shared || !warm ? undefined : fetchAhead(environment, inputs.cache, warm.podmanVersion, place.temporary);
-  await stage("Environment", () => command(environment, "start"));
-  const podmanVersion = warm?.podmanVersion ?? (await readVersion(environment));
-  if (inputs.socket && !warm) requireService(podmanVersion);
-  const closure = plan && (await settle(plan, nix, rootfs, podmanVersion));
+  const { podmanVersion, closure } = await stage("Environment", async () => {
+    await command(environment, "start");
+    const version = warm?.podmanVersion ?? (await readVersion(environment));
+    if (inputs.socket) requireService(version);
+    const seconds = provisionSeconds(stageTimes());
+    return { podmanVersion: version, closure: plan && (await settle(plan, nix, rootfs, version, seconds)) };
+  });
   if (!shared && closure !== undefined) remember({ closure });
   if (!shared && !inputs.keep) remember({ litter: await litterOf(environment) });
   const cache = shared
@@ -74,11 +80,12 @@ export async function main(place: Place): Promise<void> {
   }
   // After the cache: a running podman does not learn of new image stores.
   const socket = inputs.socket ? await stage("Service", () => serve(environment, place)) : "";
-  if (inputs.addToPath) info(`On PATH: ${(await addCommands(environment)).join(", ")}`);
-  if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);
 
   await warm?.registered;
-  setOutputs({
+  const { driver: storageDriver } = environment;
+  const job: JobReport = { podmanVersion, driver: storageDriver, shared, cache, origin: warm?.origin };
+  remember({ job });
+  const outputs: Outputs = {
     podman: environment.podman,
     "podman-version": podmanVersion,
     "storage-root": environment.graphRoot,
@@ -92,6 +99,12 @@ export async function main(place: Place): Promise<void> {
     "nix-version": nix.version,
     socket,
     "docker-host": socket === "" ? "" : dockerHost(socket),
+  };
+  const inventory = await readInventory(environment).catch(() => undefined);
+  await group(readyTitle(job, inventory), async () => {
+    if (inputs.addToPath) info(`On PATH: ${(await addCommands(environment)).join(", ")}`);
+    if (inputs.dockerShim) info(`docker is ${await addDocker(environment)}`);
+    setOutputs(outputs);
   });
 }
 

@@ -4,15 +4,21 @@ import { getInput, info, warning } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import { clearTransit } from "./cache/restore.ts";
 import { type SaveSettings, saveStore } from "./cache/save.ts";
+import type { Saved } from "./cache/upload.ts";
 import { type CachedClosure, saveClosure } from "./closure/save.ts";
 import { within } from "./deadline.ts";
 import { command, type Environment, inside } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
 import { messageOf, stage } from "./log.ts";
 import { type Place, storesDirectory } from "./place.ts";
+import type { SavedPart } from "./report/cache.ts";
+import { jobName } from "./report/cold-start.ts";
+import { type Ended, summarizeJob } from "./report/summary.ts";
 import { undoAll } from "./runner/undo.ts";
 import { stopService } from "./service/service.ts";
 import type { State } from "./state.ts";
+import type { ColdStart } from "./store/cold-start.ts";
+import { readInventory } from "./store/inventory.ts";
 import { saveVolumes } from "./volumes/job.ts";
 
 /**
@@ -21,6 +27,22 @@ import { saveVolumes } from "./volumes/job.ts";
  * was done to the machine.
  */
 export async function post(state: State, place: Place): Promise<void> {
+  const begun = Date.now();
+  const { environment } = state;
+  // Before the store ends with the environment.
+  const inventory = state.summary && environment && (await readInventory(environment).catch(() => undefined));
+  const saved: SavedPart[] = [];
+  try {
+    await endAll(state, place, { begun, saved });
+  } finally {
+    await summarizeJob(state, { begun, saved, inventory });
+  }
+}
+
+/** When post began, in milliseconds since 1970; and where what it saves is told. */
+type Told = Pick<Ended, "begun"> & { saved: SavedPart[] };
+
+async function endAll(state: State, place: Place, told: Told): Promise<void> {
   const { environment, service, undo = [], keep = true } = state;
   if (service !== undefined) {
     // First of all: it would start again an environment that has ended.
@@ -29,18 +51,23 @@ export async function post(state: State, place: Place): Promise<void> {
     );
   }
   try {
-    if (environment !== undefined) await end(environment, state, place);
+    if (environment !== undefined) await end(environment, state, place, told);
   } finally {
     // Last of all: some of it is what the environment runs by.
     if (undo.some(({ when }) => when === "always" || !keep)) await stage("Undo", () => undoAll(undo, keep));
   }
 }
 
-async function end(environment: Environment, state: State, place: Place): Promise<void> {
+async function end(environment: Environment, state: State, place: Place, told: Told): Promise<void> {
   const { settings, cache, closure, volumes = [], erase = false, litter = [] } = state;
   const some = cache !== undefined || closure !== undefined || volumes.length > 0;
-  if (settings !== undefined && some && maySave(settings)) {
-    await save(environment, settings, state, place);
+  if (settings !== undefined && some) {
+    const why = whyNot(settings);
+    if (why === undefined) await save(environment, settings, state, place, told);
+    else {
+      info(`Nothing is saved: ${why}`);
+      told.saved.push({ what: "all", why });
+    }
   }
   // In the environment, where all owners of files are the user's.
   if (litter.length > 0) {
@@ -61,26 +88,43 @@ async function end(environment: Environment, state: State, place: Place): Promis
 async function save(
   environment: Environment,
   settings: CacheInputs,
-  { cache, closure, named = [], volumes = [] }: State,
+  state: State,
   place: Place,
+  told: Told,
 ): Promise<void> {
+  const { cache, closure, named = [], volumes = [] } = state;
   const begun = performance.now();
+  /** What goes wrong is no error: the rest is saved all the same. */
+  const report = (what: string, warn: (why: string) => void, saving: Promise<Saved>) =>
+    saving
+      .catch((error: unknown) => {
+        warn(messageOf(error));
+        return { why: messageOf(error) };
+      })
+      .then((part) => told.saved.push({ what, ...part }));
   if (cache !== undefined) {
-    await stage("Save", () => saveInTime(environment, cache, { ...settings, named }, place)).catch(
-      (error: unknown) => warning(`The image store is not saved: ${messageOf(error)}`),
-    );
+    const cold = coldStartOf(state, told.begun);
+    const saving = stage("Save", () => saveInTime(environment, cache, { ...settings, named, cold }, place));
+    await report("image store", (why) => warning(`The image store is not saved: ${why}`), saving);
   }
   // After the store, with the rest of its time: all go through one directory.
   const left = () => settings.saveSeconds - (performance.now() - begun) / 1000;
   if (closure !== undefined) {
     const saving = () => saveClosureInTime(environment, closure, settings.limit, left(), place);
-    await stage("Save closure", saving).catch((error: unknown) =>
-      warning(`The environment's store paths are not saved: ${messageOf(error)}`),
-    );
+    const warn = (why: string) => warning(`The environment's store paths are not saved: ${why}`);
+    await report("Nix and podman's store paths", warn, stage("Save closure", saving));
   }
   if (volumes.length > 0) {
-    await stage("Save volumes", () => saveVolumes(environment, volumes, settings, place, left()));
+    const saving = () => saveVolumes(environment, volumes, settings, place, left());
+    told.saved.push(...(await stage("Save volumes", saving)));
   }
+}
+
+/** Of a job that went well and found no store; others' times say nothing. */
+function coldStartOf({ job, begun }: State, end: number): ColdStart | undefined {
+  const well = ["", "success"].includes(getInput("job-status"));
+  if (job?.cache.cold !== true || begun === undefined || !well) return undefined;
+  return { job: jobName(), seconds: (end - begun) / 1000 };
 }
 
 async function saveClosureInTime(
@@ -89,9 +133,9 @@ async function saveClosureInTime(
   limit: number,
   seconds: number,
   { temporary }: Place,
-): Promise<void> {
+): Promise<Saved> {
   const saving = saveClosure(environment, closure, limit, seconds, temporary);
-  await within(seconds, "Saving", saving).finally(() => clearTransit(temporary));
+  return await within(seconds, "Saving", saving).finally(() => clearTransit(temporary));
 }
 
 /** A save that takes too long is given up: what is uploaded of it by then is no entry, and the service forgets it. */
@@ -100,15 +144,15 @@ async function saveInTime(
   cache: CachedStore,
   settings: SaveSettings,
   { temporary, run }: Place,
-): Promise<void> {
+): Promise<Saved> {
   const saving = saveStore(environment, cache, settings, temporary, run);
-  await within(settings.saveSeconds, "Saving", saving).finally(() => clearTransit(temporary));
+  return await within(settings.saveSeconds, "Saving", saving).finally(() => clearTransit(temporary));
 }
 
-function maySave({ onFailure }: CacheInputs): boolean {
+/** Why nothing may be saved, or undefined. */
+function whyNot({ onFailure }: CacheInputs): string | undefined {
   // As the runner has it now, not as it was when the step ran.
   const status = getInput("job-status");
-  if (status === "" || status === "success" || onFailure) return true;
-  info(`Nothing is saved: the job's status is ${status}, and cache-on-failure is false`);
-  return false;
+  if (status === "" || status === "success" || onFailure) return undefined;
+  return `the job's status is ${status}, and cache-on-failure is false`;
 }

@@ -3,6 +3,8 @@ import type { CachedStore } from "./cache/bring-back.ts";
 import type { CachedClosure } from "./closure/save.ts";
 import type { Environment } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
+import type { StageTime } from "./log.ts";
+import type { JobReport, SummaryWish } from "./report/report.ts";
 import type { Undo } from "./runner/finding.ts";
 import type { Service } from "./service/service.ts";
 import type { CachedTree } from "./volumes/restore.ts";
@@ -13,6 +15,14 @@ export interface State {
   started: boolean;
   /** What takes back the changes of the machine, in the order in which they were made. */
   undo?: Undo[];
+  /** When main began, in milliseconds since 1970. */
+  begun?: number;
+  /** Main's stages. */
+  stages?: readonly StageTime[];
+  /** How the job summary is to be written; absent: it is not, or has been. */
+  summary?: SummaryWish | undefined;
+  /** What main tells of itself; absent: it has failed. */
+  job?: JobReport;
   /** Whether what a next job can use stays on the machine. */
   keep?: boolean;
   environment?: Environment;
@@ -37,6 +47,9 @@ export interface State {
 export const loadState = (): State => JSON.parse(getState("state") || '{"started":false}') as State;
 
 let state: State = { started: false };
+
+/** What was remembered in this process. */
+export const remembered = (): State => state;
 
 /** Lays `part` over what was saved before; the runner keeps the last value of a state. */
 export function remember(part: Partial<State>): void {

@@ -77,7 +77,12 @@ test("a cached store is mounted, listed for the environment, and kept with the s
   expect(await readKept(environment.graphRoot)).toEqual({ prefix, chain: [a, b, c], unpacked: [] });
   for (const digest of [a, b, c]) expect(existsSync(fileOf(digest))).toBe(true);
   const size = readFileSync(fileOf(b)).length;
-  expect(await keptContents(environment.graphRoot, b)).toEqual({ store: storeOf(b, a), size });
+  expect(await keptContents(environment.graphRoot, b)).toEqual({
+    store: storeOf(b, a),
+    size,
+    way: expect.stringMatching(/^(kernel|squashfuse)$/),
+    from: "cache",
+  });
   expect(await readStore(environment.graphRoot)).toEqual({ layers: [], images: [] });
 });
 

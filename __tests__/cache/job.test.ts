@@ -46,6 +46,7 @@ test("a cached store is brought back, and to be saved by post", async () => {
     prefix,
     matchedKey,
     size: 2 * 4096,
+    segments: [a, b].map((digest) => ({ digest, size: 4096, way: expect.anything(), from: "cache" })),
     store: { prefix, chain: [a, b], cut: false },
   });
   expect(desk.log).toContain("The image store is back: 8.2 kB in 2 segments\n");

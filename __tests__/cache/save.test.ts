@@ -24,7 +24,7 @@ const save = (
   cut = false,
   run = "1.1.job",
   settings: Partial<SaveSettings> = {},
-): Promise<void> =>
+): Promise<unknown> =>
   saveStore(
     desk.namespace.environment,
     { prefix, chain, cut },

@@ -115,7 +115,7 @@ describe("a download", () => {
   const ends = async (fault: Fault, kind: RequestRecord["kind"] = "getBlob") => {
     breaks(kind, fault, chainKey(prefix, [a, b]));
     hurry("hang" in fault ? 400 : 20);
-    expect(await fetchAll()).toEqual([{ digest: a, file: fileOf(a) }]);
+    expect(await fetchAll()).toEqual([{ digest: a, file: fileOf(a), fetched: true }]);
     expect(complaints()).toEqual([
       expect.stringMatching(`^::warning::Segment ${b} .*; the image store starts with what is below it$`),
     ]);

@@ -14,7 +14,7 @@ const pack = async (to: string) => writeFileSync(join(to, "segment"), "bytes");
 test("a segment is saved, alone, and nothing stays in the transit directory", async () => {
   const transit = transitDirectory(desk.temporary);
   write(join(transit, "left over"), "of a restore");
-  expect(await upload("key-1", desk.temporary, pack)).toBe(true);
+  expect(await upload("key-1", desk.temporary, pack)).toEqual({ key: "key-1", bytes: 5 });
   expect(desk.log).toContain("Saved key-1\n");
   expect(existsSync(transit)).toBe(false);
   expect(await restoreCache([transit], "key-1")).toBe("key-1");
@@ -28,7 +28,9 @@ test("what the cache has is not packed", async () => {
   await upload("key-1", desk.temporary, pack);
   desk.service.requests.length = 0;
   const again = jest.fn(pack);
-  expect(await upload("key-1", desk.temporary, again)).toBe(false);
+  expect(await upload("key-1", desk.temporary, again)).toEqual({
+    why: "The cache has key-1 already: nothing to save",
+  });
   expect(again).not.toHaveBeenCalled();
   expect(desk.service.requests.map(({ kind }) => kind)).toEqual(["lookup"]);
   expect(desk.log).toContain("The cache has key-1 already: nothing to save\n");
@@ -36,7 +38,7 @@ test("what the cache has is not packed", async () => {
 
 test("a longer key that the service gives for one that is missing does not count", async () => {
   await upload("key-10", desk.temporary, pack);
-  expect(await upload("key-1", desk.temporary, pack)).toBe(true);
+  expect(await upload("key-1", desk.temporary, pack)).toEqual({ key: "key-1", bytes: 5 });
   expect(desk.keys()).toEqual(["key-10", "key-1"]);
 });
 
@@ -60,10 +62,12 @@ test("a save that the service refuses is an error, and nothing is left", async (
 
 test("a job that another one has outrun since it looked saves nothing, and does not fail", async () => {
   const outrun = async (to: string) => {
-    expect(await upload("key-1", desk.temporary, pack)).toBe(true);
+    expect(await upload("key-1", desk.temporary, pack)).toEqual({ key: "key-1", bytes: 5 });
     mkdirSync(to);
     await pack(to);
   };
-  expect(await upload("key-1", desk.temporary, outrun)).toBe(false);
+  expect(await upload("key-1", desk.temporary, outrun)).toEqual({
+    why: "The cache service has key-1 in hand, of another job: nothing to save",
+  });
   expect(desk.keys()).toEqual(["key-1"]);
 });

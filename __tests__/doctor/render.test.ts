@@ -4,9 +4,9 @@ import { expect, test } from "@jest/globals";
 import { parseDistribution } from "../../src/doctor/distribution.ts";
 import type { Examination } from "../../src/doctor/examination.ts";
 import { isReady, renderJson, renderText } from "../../src/doctor/render.ts";
-import { withoutSecrets } from "../../src/doctor/secrets.ts";
 import type { Facts } from "../../src/runner/facts.ts";
 import type { Action, Finding } from "../../src/runner/finding.ts";
+import { withoutSecrets } from "../../src/secrets.ts";
 
 const load: Action = {
   name: "Load the kernel's FUSE",

@@ -55,9 +55,7 @@ const outcomes = ({ steps }: JobResult) =>
   steps.filter(({ outcome }) => outcome !== "success").map(({ id, log }) => ({ id, log }));
 /** The programs of Nix's that the action ran. */
 const commands = (log: string) =>
-  [...log.matchAll(/run \["[^"]*\/(nix(?:-store)?)",(.*)\]$/gm)].map(
-    ([, program, args]) => `${program} ${JSON.parse(`[${args}]`).join(" ")}`,
-  );
+  [...log.matchAll(/\[\d+\] run \S*\/(nix(?:-store)? .*)$/gm)].map(([, command = ""]) => command);
 const evaluating = (log: string) =>
   commands(log).filter((line) => /^nix (.* )?(flake|eval|build|develop|path-info)\b/.test(line));
 

@@ -52,6 +52,7 @@ export function createInputs(overrides: Partial<Inputs> = {}): Inputs {
     addToPath: false,
     dockerShim: false,
     doctor: false,
+    summary: false,
     keep: true,
     ...overrides,
   };

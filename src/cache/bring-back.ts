@@ -81,7 +81,8 @@ async function tryBringBack(
   const attached = await attach(environment, segments, unpack);
   await keep(graphRoot, { prefix, ...attached });
   const { chain } = attached;
-  info(`${chain.length} of ${found.chain.length} segments are in the store`);
+  if (chain.length < found.chain.length)
+    info(`${chain.length} of ${found.chain.length} segments are in the store`);
   return { prefix, chain, cut: chain.length < found.chain.length };
 }
 

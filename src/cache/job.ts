@@ -5,7 +5,7 @@ import { hasProgram } from "../environment/programs.ts";
 import type { CacheInputs } from "../inputs.ts";
 import { formatBytes } from "../log.ts";
 import { currentSystem } from "../nix/releases.ts";
-import { keptContents } from "../store/kept.ts";
+import { type Contents, keptContents } from "../store/kept.ts";
 import { readStore } from "../store/store.ts";
 import { cacheAbility } from "./ability.ts";
 import { bringBack, type CachedStore, type FetchedStore, fetchStore } from "./bring-back.ts";
@@ -23,10 +23,20 @@ export interface JobCache {
   size: number;
   /** What post needs to save what is new; undefined: nothing is saved. */
   store?: CachedStore;
+  /** What the store stands on, oldest first. */
+  segments: UsedSegment[];
+  /** Nothing was brought back, and nothing was there: the job makes all that it needs. */
+  cold?: boolean;
+  /** Why it is not brought back, or nothing is saved. */
+  why?: string;
+}
+
+export interface UsedSegment extends Pick<Contents, "size" | "way" | "from" | "cold"> {
+  digest: string;
 }
 
 /** Where there is no store to bring back. */
-export const noCache: JobCache = { prefix: "", matchedKey: "", size: 0 };
+export const noCache: JobCache = { prefix: "", matchedKey: "", size: 0, segments: [] };
 
 /** What is being fetched beside other stages. */
 export type Ahead = Beside<FetchedStore | undefined>;
@@ -86,31 +96,43 @@ async function tryProvideStore(
 ): Promise<JobCache> {
   const { read, write, why } = cachePolicy(mode, process.env);
   if (why !== undefined) info(`The image store is ${read ? "only read" : "not brought back"}: ${why}`);
-  if (!read && !write) return noCache;
+  const reason = why === undefined ? {} : { why };
+  if (!read && !write) return { ...noCache, ...reason };
   const packs =
     (await hasProgram(environment, "mksquashfs")) && (await hasProgram(environment, "unsquashfs"));
   const ability = cacheAbility(podmanVersion, environment.driver, packs);
   if (ability.can === "nothing") {
     warning(`The image store is not cached: ${ability.why}`);
-    return noCache;
+    return { ...noCache, why: ability.why };
   }
   const prefix = prefixFor(podmanVersion, name);
   if (lookupOnly) {
     const { chain } = await findChain(prefix, temporary);
-    return { prefix, matchedKey: chain.length === 0 ? "" : chainKey(prefix, chain), size: 0 };
+    const matchedKey = chain.length === 0 ? "" : chainKey(prefix, chain);
+    return { ...noCache, prefix, matchedKey, why: "lookup-only is true" };
   }
-  if (!read) return { prefix, matchedKey: "", size: 0, store: { prefix, chain: [], cut: true } };
+  if (!read) return { ...noCache, prefix, store: { prefix, chain: [], cut: true }, ...reason };
 
   if (ability.why !== undefined) info(`Segments are unpacked, not mounted: ${ability.why}`);
   const store = await bringBack(environment, prefix, temporary, unpack || ability.can === "unpack", ahead);
-  if (store === undefined) return { prefix, matchedKey: "", size: 0 };
-  const size = await sizeOf(environment.graphRoot, store);
+  if (store === undefined)
+    return {
+      ...noCache,
+      prefix,
+      why: "the store on this machine is of another cache-key, or another podman",
+    };
+  const segments = await segmentsOf(environment.graphRoot, store);
+  const size = segments.reduce((sum, segment) => sum + segment.size, 0);
   if (size > 0) info(`The image store is back: ${formatBytes(size)} in ${store.chain.length} segments`);
   const matchedKey = store.chain.length === 0 ? "" : chainKey(prefix, store.chain);
-  return { prefix, matchedKey, size, ...(write && { store }) };
+  const cold = matchedKey === "" && (await readStore(environment.graphRoot)).images.length === 0;
+  return { prefix, matchedKey, size, segments, ...(cold && { cold }), ...(write && { store }), ...reason };
 }
 
-async function sizeOf(graphRoot: string, { chain }: CachedStore): Promise<number> {
+async function segmentsOf(graphRoot: string, { chain }: CachedStore): Promise<UsedSegment[]> {
   const contents = await Promise.all(chain.map((digest) => keptContents(graphRoot, digest)));
-  return contents.reduce((sum, part) => sum + (part?.size ?? 0), 0);
+  return contents.map((part, index) => {
+    const { store: _, ...rest } = part ?? { store: undefined, size: 0 };
+    return { digest: chain[index] ?? "", ...rest };
+  });
 }

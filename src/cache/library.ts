@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { restoreCache } from "@actions/cache";
+import { isDebug } from "@actions/core";
 import { within } from "../deadline.ts";
 import { messageOf } from "../log.ts";
 
@@ -63,6 +64,8 @@ function listen(): void {
   const write = process.stdout.write.bind(process.stdout) as (...args: unknown[]) => boolean;
   listener = ((chunk: unknown, ...rest: unknown[]) => {
     const heard = listening.getStore();
+    if (heard !== undefined && isRoutine(String(chunk)))
+      return isDebug() ? write(`::debug::${chunk}`, ...rest) : true;
     const complaint = heard && complaintIn(String(chunk));
     if (complaint === undefined) return write(chunk, ...rest);
     if (complaint.text !== "") heard?.push(complaint);
@@ -70,6 +73,17 @@ function listen(): void {
   }) as typeof process.stdout.write;
   process.stdout.write = listener;
 }
+
+/**
+ * Whether a line of the library's log is said of every entry; what it is about, the caller says. Progress of what takes
+ * long is none of these.
+ *
+ * @param line as @actions/core writes it
+ */
+export const isRoutine = (line: string): boolean =>
+  /^(?:Cache hit for|Cache Size: |Cache restored successfully|Cache saved successfully|Lookup only - |\[command\])/.test(
+    line,
+  );
 
 /** How a fault begins that is met before anything is uploaded. */
 export const notReserved = "the key cannot be reserved: ";

@@ -1,9 +1,10 @@
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { move } from "../files.ts";
 import { formatBytes, messageOf } from "../log.ts";
+import { coldStartFile, parseColdStart } from "../store/cold-start.ts";
 import type { Segment } from "../store/segment.ts";
 import { chainKey, parseChain } from "./key.ts";
 import { ask, lookUp } from "./library.ts";
@@ -112,7 +113,9 @@ async function fetchSegment(
   const lack = await fetchEntry(key, [file], temporary);
   if (lack !== undefined) return lack;
   info(`Segment ${digest}: ${formatBytes((await stat(file)).size)}`);
-  return { digest, file };
+  const beside = join(transitDirectory(temporary), coldStartFile(digest));
+  const cold = parseColdStart(await readFile(beside, "utf8").catch(() => ""));
+  return { digest, file, fetched: true, ...(cold && { cold }) };
 }
 
 /**

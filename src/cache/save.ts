@@ -1,7 +1,10 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
 import { formatBytes } from "../log.ts";
+import { type ColdStart, coldStartFile } from "../store/cold-start.ts";
 import { readEvents } from "../store/events.ts";
 import { type Contents, keptContents, readKept } from "../store/kept.ts";
 import { type Choice, liveStore, partIn } from "../store/live.ts";
@@ -13,7 +16,7 @@ import { addedTo, joined, readStore, type Store } from "../store/store.ts";
 import type { CachedStore } from "./bring-back.ts";
 import { compactionReason } from "./compaction.ts";
 import { chainKey } from "./key.ts";
-import { upload } from "./upload.ts";
+import { notSaved, type Saved, upload } from "./upload.ts";
 
 export interface SaveSettings {
   /** Patterns of the names of images to keep; see {@link namesMatching}. */
@@ -24,6 +27,8 @@ export interface SaveSettings {
   named: readonly string[];
   /** Seconds that saving may take. */
   saveSeconds: number;
+  /** Of this job, where it found no cached store. */
+  cold?: ColdStart | undefined;
 }
 
 /** A segment to be saved. */
@@ -31,6 +36,8 @@ interface Next {
   key: string;
   digest: string;
   store: Store;
+  /** Goes with the segment. */
+  cold: ColdStart | undefined;
   /** Its files, and what makes an end of them. */
   source: (directory: string) => Promise<Source & { release?: () => Promise<void> }>;
 }
@@ -49,12 +56,15 @@ export async function saveStore(
   settings: SaveSettings,
   temporary: string,
   run: string,
-): Promise<void> {
-  if (!isFeatureAvailable()) return warning("No cache service here: the image store is not saved");
+): Promise<Saved> {
+  if (!isFeatureAvailable()) {
+    warning("No cache service here: the image store is not saved");
+    return { why: "No cache service here" };
+  }
   const next = await nextSegment(environment, cached, settings, run);
-  if (next === undefined) return info("No new images: nothing to save");
-  const { key, digest, store } = next;
-  await upload(key, temporary, async (directory) => {
+  if (next === undefined) return notSaved("No new images: nothing to save");
+  const { key, digest, store, cold } = next;
+  return await upload(key, temporary, async (directory) => {
     const source = await next.source(directory);
     try {
       const size = await pack(environment, digest, store, source, directory, settings.saveSeconds);
@@ -62,6 +72,7 @@ export async function saveStore(
         `Packed ${store.images.length} images and ${store.layers.length} layers into ${formatBytes(size)}`,
       );
       if (size > settings.limit) throw new Error(tooLarge(size, settings.limit));
+      if (cold !== undefined) await writeFile(join(directory, coldStartFile(digest)), JSON.stringify(cold));
     } finally {
       await source.release?.();
     }
@@ -93,12 +104,13 @@ async function nextSegment(
   if (delta.images.length === 0) return undefined;
 
   const { limit } = settings;
+  const cold = settings.cold ?? below.findLast((part) => part.cold !== undefined)?.cold;
   const size = below.reduce((sum, part) => sum + part.size, 0);
   const reason = compactionReason({ parts: [...parts.slice(0, -1), delta], live, size, limit });
   if (reason === undefined) {
     const digest = storeDigest(delta, cut ? run : "");
     const key = chainKey(cached.prefix, [...chain, digest]);
-    return { key, digest, store: delta, source: () => writableSource(graphRoot, delta) };
+    return { key, digest, store: delta, cold, source: () => writableSource(graphRoot, delta) };
   }
   info(`The chain is made anew: ${reason}`);
   if (size > limit) live = liveStore(whole, { ...choice, onlyUsed: true });
@@ -113,6 +125,7 @@ async function nextSegment(
     key: chainKey(cached.prefix, [digest]),
     digest,
     store: live,
+    cold,
     source: (directory) => joinedSource(environment, sources, live, directory),
   };
 }

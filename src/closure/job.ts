@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { info, warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
@@ -27,6 +28,17 @@ export interface Warm {
   directory?: string;
   /** Once Nix knows of the store paths. */
   registered: Promise<void>;
+  /** For the report. */
+  origin: Origin;
+}
+
+/** Where an environment is from that was not built or fetched by Nix. */
+export interface Origin {
+  from: "cache" | "machine";
+  /** Bytes that came from the cache. */
+  bytes?: number;
+  /** As {@link ClosureRecord.coldSeconds}. */
+  coldSeconds?: number | undefined;
 }
 
 /** Makes what was found this machine's. A fault is a warning and a cold start. */
@@ -37,7 +49,8 @@ export async function useClosure(
   if (plan === undefined) return undefined;
   if (kept !== undefined) {
     info("The environment is in the store already, of an earlier job on this machine");
-    return warmOf(plan, kept, kept.directory, Promise.resolve());
+    const origin: Origin = { from: "machine", coldSeconds: kept.coldSeconds };
+    return warmOf(plan, kept, kept.directory, Promise.resolve(), origin);
   }
   try {
     return found && (await putBack(plan, found, recordUndo));
@@ -51,13 +64,15 @@ async function putBack(plan: Plan, fetched: Fetched, recordUndo: RecordUndo): Pr
   const { ground, ends, hosted, found, request } = plan;
   const way = wayFor(ground, ends, hosted) as Exclude<Way, "home">;
   const parent = ends ? join(request.home, "closure") : join(ownDirectory(), "closures");
+  const bytes = (await stat(fetched.archive)).size;
   const restored = await restore(fetched, way, join(parent, fetched.digest), found?.bin, recordUndo);
   const { registration: _, ...record } = restored.record;
   if (!ends) await keepAll(plan, record, restored.directory);
   const registered = restored.registered.catch((error: unknown) =>
     warning(`Nix does not know the environment's store paths: ${messageOf(error)}`),
   );
-  return warmOf(plan, record, restored.directory, registered);
+  const origin: Origin = { from: "cache", bytes, coldSeconds: record.coldSeconds };
+  return warmOf(plan, record, restored.directory, registered, origin);
 }
 
 async function warmOf(
@@ -65,6 +80,7 @@ async function warmOf(
   record: ClosureRecord,
   directory: string | undefined,
   registered: Promise<void>,
+  origin: Origin,
 ): Promise<Warm> {
   const nix = found ?? record.nix;
   if (nix === undefined) throw new Error("it has no Nix, and neither has the machine");
@@ -76,6 +92,7 @@ async function warmOf(
     rootfs: { path: await layOutRootfs(contents, join(ownDirectory(), "rootfs")), contents, roots, url, rev },
     podmanVersion: podman,
     registered,
+    origin,
     ...(directory !== undefined && { directory }),
   };
 }
@@ -86,12 +103,18 @@ async function keepAll({ parts }: Plan, record: ClosureRecord, directory?: strin
   for (const nix of new Set([parts.nix, undefined])) await keepRecord(closureDigest({ ...parts, nix }), kept);
 }
 
-/** After a cold start: what post saves, and the next job on this machine finds; undefined: nothing is saved. */
+/**
+ * After a cold start: what post saves, and the next job on this machine finds.
+ *
+ * @param coldSeconds that it took
+ * @returns undefined where nothing is saved
+ */
 export async function settle(
   plan: Plan,
   nix: Nix,
   rootfs: Rootfs,
   podman: string,
+  coldSeconds: number,
 ): Promise<CachedClosure | undefined> {
   const { request, reference, identity, parts, ends, found } = plan;
   const { url } = reference;
@@ -102,7 +125,8 @@ export async function settle(
   const { contents, roots, rev } = rootfs;
   const own = found === undefined ? await nixRoots(nix) : undefined;
   if (found === undefined && own === undefined) return undefined;
-  const record: ClosureRecord = { contents, roots, url: rootfs.url, rev, podman, ...(own && { nix: own }) };
+  const known = { contents, roots, url: rootfs.url, rev, podman, coldSeconds };
+  const record: ClosureRecord = { ...known, ...(own && { nix: own }) };
   if (!ends) await keepAll(plan, record, nix.directory);
   const { write } = cachePolicy(request.cache.mode, process.env);
   if (!write || request.cache.lookupOnly) return undefined;

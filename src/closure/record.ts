@@ -18,6 +18,8 @@ export interface ClosureRecord {
   podman: string;
   /** The Nix among the store paths; absent: there is none, the machine has its own. */
   nix?: { version: string; bin: string; roots: string[] };
+  /** That the job took to get all of this without the cache, for later jobs to compare. */
+  coldSeconds?: number;
 }
 
 /** What comes from the cache beside a closure's archive. */
@@ -67,7 +69,8 @@ export function parseRecord(text: string): ClosureRecord {
   ) {
     throw new Error(unlike);
   }
-  return record;
+  const { coldSeconds, ...rest } = record;
+  return typeof coldSeconds === "number" && coldSeconds >= 0 ? record : rest;
 }
 
 const unlike = "its record is not one of this version's";

@@ -2,7 +2,7 @@ import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
 import { info } from "@actions/core";
-import { upload } from "../cache/upload.ts";
+import { type Saved, upload } from "../cache/upload.ts";
 import { type Environment, inside } from "../environment/environment.ts";
 import { run } from "../exec.ts";
 import { formatBytes, linesOf } from "../log.ts";
@@ -34,11 +34,11 @@ export async function saveClosure(
   limit: number,
   seconds: number,
   temporary: string,
-): Promise<void> {
-  if (!isFeatureAvailable()) return;
+): Promise<Saved> {
+  if (!isFeatureAvailable()) return { why: "No cache service here" };
   if (seconds <= 0) throw new Error("no time is left of cache-save-timeout");
   const { key, digest, form, record } = closure;
-  await upload(key, temporary, async (directory) => {
+  return await upload(key, temporary, async (directory) => {
     const paths = await requisites(closure);
     const archive = join(directory, `${digest}.${form}`);
     await pack(environment, form, paths, archive, directory, seconds);

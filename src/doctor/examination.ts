@@ -20,7 +20,10 @@ export interface Examination {
 }
 
 /** Looks at this machine as the action does before it changes anything. */
-export async function examine({ wishes, storageRoot }: Options): Promise<Examination> {
+export async function examine({
+  wishes,
+  storageRoot,
+}: Pick<Options, "wishes" | "storageRoot">): Promise<Examination> {
   const facts = await readFacts({ storageRoot });
   const home = join(process.env.RUNNER_TEMP || tmpdir(), "podman-rootless");
   return {

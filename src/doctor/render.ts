@@ -1,7 +1,7 @@
 import type { Action, Finding } from "../runner/finding.ts";
 import { reportLines, sentences, wrap } from "../runner/report.ts";
+import { withoutSecrets } from "../secrets.ts";
 import type { Examination } from "./examination.ts";
-import { withoutSecrets } from "./secrets.ts";
 
 const width = 100;
 
@@ -37,7 +37,7 @@ function machineLine({ version, node, distribution, facts }: Examination): strin
   ].join(", ");
 }
 
-function verdictOf({ plan }: Examination): string {
+export function verdictOf({ plan }: Examination): string {
   const failure = firstFailure(plan.findings);
   if (failure !== undefined) return `podman cannot work here: ${sentences(failure)}`;
   return plan.actions.length === 0

@@ -1,6 +1,12 @@
 import type { Finding } from "./finding.ts";
 
-const marks = { ok: "ok", change: "will change", note: "note", hint: "hint", failed: "FAILED" } as const;
+export const marks = {
+  ok: "ok",
+  change: "will change",
+  note: "note",
+  hint: "hint",
+  failed: "FAILED",
+} as const;
 const markWidth = Math.max(...Object.values(marks).map((mark) => mark.length));
 
 /**

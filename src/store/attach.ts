@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { info, warning } from "@actions/core";
 import { command, type Environment } from "../environment/environment.ts";
 import { messageOf } from "../log.ts";
-import { type Contents, type KeptChain, keepContents, keptSegments } from "./kept.ts";
+import { type Contents, type KeptChain, keepContents, keptContents, keptSegments, type Way } from "./kept.ts";
 import { mount, mountpointOf } from "./mount.ts";
 import { readSegment, type Segment } from "./segment.ts";
 import { intact, joined } from "./store.ts";
@@ -14,7 +14,7 @@ export type Attached = Omit<KeptChain, "prefix">;
 
 interface Part extends Contents {
   segment: Segment;
-  mounted: boolean;
+  way: Way;
 }
 
 /**
@@ -35,17 +35,19 @@ export async function attach(
     if (part === undefined) break;
     parts.push(part);
   }
-  const unpacked = parts.filter(({ mounted }) => !mounted);
+  const unpacked = parts.filter(({ way }) => way === "unpacked");
   if (unpacked.length > 0) {
     await writeMetadata(environment.graphRoot, joined(unpacked.map(({ store }) => store)));
     for (const { segment } of unpacked) await rm(segment.file, { force: true });
   }
-  for (const { segment, store, size } of parts) {
-    await keepContents(environment.graphRoot, segment.digest, { store, size });
+  for (const { segment, store, size, way } of parts) {
+    const { digest, fetched = false, cold } = segment;
+    const from = fetched ? "cache" : "machine";
+    await keepContents(environment.graphRoot, digest, { store, size, way, from, ...(cold && { cold }) });
   }
   await configure(
     environment,
-    parts.filter(({ mounted }) => mounted).map(({ segment }) => segment),
+    parts.filter(({ way }) => way !== "unpacked").map(({ segment }) => segment),
   );
   return {
     chain: parts.map(({ segment }) => segment.digest),
@@ -68,25 +70,27 @@ async function attachOne(
     );
     for (const id of broken) warning(`Image ${id} is left out: a layer that it stands on is missing`);
     // A mounted segment would show them.
-    if (!unpack && broken.length === 0 && (await tryMount(environment, segment))) {
-      return { segment, store, size, mounted: true };
-    }
+    const way = !unpack && broken.length === 0 ? await tryMount(environment, segment) : undefined;
+    if (way !== undefined) return { segment, store, size, way };
     const done = await tryUnpack(environment, segment, store);
-    return done ? { segment, store, size, mounted: false } : undefined;
+    return done ? { segment, store, size, way: "unpacked" } : undefined;
   } catch (error) {
     warning(`Segment ${segment.digest} cannot be read: ${messageOf(error)}`);
     return undefined;
   }
 }
 
-/** @returns whether that could be done; a warning says why not */
-async function tryMount(environment: Environment, segment: Segment): Promise<boolean> {
+/** @returns by what; undefined where that cannot be done, and a warning says why not */
+async function tryMount(
+  environment: Environment,
+  segment: Segment,
+): Promise<Exclude<Way, "unpacked"> | undefined> {
   const { digest } = segment;
   const mounted = await mount(environment, segment);
   if (mounted.by === "kernel") info(`Segment ${digest} is mounted by the kernel, idmapped`);
   if (mounted.by === "squashfuse") info(`Segment ${digest} is mounted by squashfuse (${mounted.why})`);
   if (mounted.by === "nothing") warning(`Segment ${digest} cannot be mounted (${mounted.why})`);
-  return mounted.by !== "nothing";
+  return mounted.by === "nothing" ? undefined : mounted.by;
 }
 
 /** Mounts what an earlier job on this machine has attached to a store that is still there. */
@@ -94,11 +98,13 @@ export async function reattach(environment: Environment, kept: KeptChain): Promi
   const mounted: Segment[] = [];
   const chain: string[] = [];
   for (const segment of keptSegments(environment.graphRoot, kept)) {
-    if (!kept.unpacked.includes(segment.digest)) {
-      if (!(await tryMount(environment, segment))) break;
-      mounted.push(segment);
-    }
-    chain.push(segment.digest);
+    const { digest } = segment;
+    const way = kept.unpacked.includes(digest) ? "unpacked" : await tryMount(environment, segment);
+    if (way === undefined) break;
+    if (way !== "unpacked") mounted.push(segment);
+    const contents = await keptContents(environment.graphRoot, digest);
+    if (contents) await keepContents(environment.graphRoot, digest, { ...contents, way, from: "machine" });
+    chain.push(digest);
   }
   await configure(environment, mounted);
   return { chain, unpacked: kept.unpacked };

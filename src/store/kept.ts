@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ColdStart } from "./cold-start.ts";
 import type { Segment } from "./segment.ts";
 import type { Store } from "./store.ts";
 
@@ -28,7 +29,16 @@ export interface Contents {
   store: Store;
   /** Bytes of the archive. */
   size: number;
+  /** How it is part of the store. */
+  way?: Way;
+  /** Where this job had it from. */
+  from?: "cache" | "machine";
+  /** As {@link Segment.cold}. */
+  cold?: ColdStart;
 }
+
+/** Mounted by one of two, or copied into the store. */
+export type Way = "kernel" | "squashfuse" | "unpacked";
 
 const listOf = (graphRoot: string): string => join(segmentsDirectory(graphRoot), "chain.json");
 const contentsOf = (graphRoot: string, digest: string): string =>

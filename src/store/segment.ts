@@ -2,6 +2,7 @@ import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shortDigest } from "../digest.ts";
 import { type Environment, inside, tryInside } from "../environment/environment.ts";
+import type { ColdStart } from "./cold-start.ts";
 import { mount, mountpointOf, unmount } from "./mount.ts";
 import type { Source } from "./source.ts";
 import { listSquashfs, makeSquashfs, readFromSquashfs } from "./squashfs.ts";
@@ -13,6 +14,10 @@ export interface Segment {
   digest: string;
   /** Absolute path of the squashfs image. */
   file: string;
+  /** Fetched by this job; otherwise it was on the machine. */
+  fetched?: boolean;
+  /** Of the job whose store began the chain; absent where the entry has none. */
+  cold?: ColdStart;
 }
 
 /**

@@ -38,10 +38,15 @@ export const metadata = {
   images: "overlay-images/images.json",
 } as const;
 
-/** @param graphRoot absolute path; a store that nobody has used yet is empty */
-export async function readStore(graphRoot: string): Promise<Store> {
+/**
+ * @param graphRoot absolute path; a store that nobody has used yet is empty
+ * @param driver whose names the directories have
+ */
+export async function readStore(graphRoot: string, driver: "overlay" | "vfs" = "overlay"): Promise<Store> {
   const [layers, images] = await Promise.all(
-    [metadata.layers, metadata.images].map((path) => readList(join(graphRoot, path))),
+    [metadata.layers, metadata.images].map((path) =>
+      readList(join(graphRoot, path.replace("overlay", driver))),
+    ),
   );
   return parseStore(layers ?? "[]", images ?? "[]", graphRoot);
 }

@@ -1,6 +1,7 @@
 import { info, warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
 import { clearTransit } from "../cache/restore.ts";
+import type { Saved } from "../cache/upload.ts";
 import { within } from "../deadline.ts";
 import type { Environment } from "../environment/environment.ts";
 import type { CacheInputs } from "../inputs.ts";
@@ -43,6 +44,7 @@ export async function provideVolumes(
  * Saves what has changed in them, one after the other; each may use what is left of the time.
  *
  * @param seconds that are left
+ * @returns what came of each, with its title
  */
 export async function saveVolumes(
   environment: Environment,
@@ -50,7 +52,8 @@ export async function saveVolumes(
   { limit }: CacheInputs,
   { temporary, run }: Place,
   seconds: number,
-): Promise<void> {
+): Promise<(Saved & { what: string })[]> {
+  const parts: (Saved & { what: string })[] = [];
   const end = performance.now() + seconds * 1000;
   for (const tree of trees) {
     const left = Math.max(0, Math.floor((end - performance.now()) / 1000));
@@ -58,9 +61,12 @@ export async function saveVolumes(
       // What is late still uses the directory that all entries go through.
       if (left === 0) throw new Error("no time is left of cache-save-timeout");
       const saving = save(environment, tree, { limit, seconds: left, run }, temporary);
-      await within(left, "Saving", saving).finally(() => clearTransit(temporary));
+      const saved = await within(left, "Saving", saving).finally(() => clearTransit(temporary));
+      parts.push({ what: titleOf(tree), ...saved });
     } catch (error) {
       warning(`The ${titleOf(tree)} are not saved: ${messageOf(error)}`);
+      parts.push({ what: titleOf(tree), why: messageOf(error) });
     }
   }
+  return parts;
 }

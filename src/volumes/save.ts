@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
 import { info, warning } from "@actions/core";
 import { chainKey } from "../cache/key.ts";
-import { upload } from "../cache/upload.ts";
+import { notSaved, type Saved, upload } from "../cache/upload.ts";
 import { shortDigest } from "../digest.ts";
 import type { Environment } from "../environment/environment.ts";
 import { formatBytes, messageOf } from "../log.ts";
@@ -38,13 +38,13 @@ export async function save(
   tree: CachedTree,
   settings: SaveSettings,
   temporary: string,
-): Promise<void> {
-  if (!isFeatureAvailable()) return;
+): Promise<Saved> {
+  if (!isFeatureAvailable()) return { why: "No cache service here" };
   const ground = await groundOf(environment, tree);
-  if (ground === undefined) return info(`There are no ${titleOf(tree)}: nothing to save`);
+  if (ground === undefined) return notSaved(`There are no ${titleOf(tree)}: nothing to save`);
   const directory = await mkdtemp(join(temporary, "podman-rootless-volumes-"));
   try {
-    await saveGround(environment, tree, ground, settings, temporary, directory);
+    return await saveGround(environment, tree, ground, settings, temporary, directory);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -57,23 +57,24 @@ async function saveGround(
   { limit, seconds, run }: SaveSettings,
   temporary: string,
   directory: string,
-): Promise<void> {
+): Promise<Saved> {
   const { graphRoot } = environment;
   const title = titleOf(tree);
   let now = await list(environment, root, directory);
-  if (now === undefined || isEmpty(now)) return info(`There are no ${title}: nothing to save`);
+  if (now === undefined || isEmpty(now)) return notSaved(`There are no ${title}: nothing to save`);
   const size = bytesOf(now);
-  if (size > limit)
-    return warning(
-      `The ${title} are not saved: ${formatBytes(size)} are more than cache-max-size (${formatBytes(limit)})`,
-    );
+  if (size > limit) {
+    const excess = `${formatBytes(size)} are more than cache-max-size (${formatBytes(limit)})`;
+    warning(`The ${title} are not saved: ${excess}`);
+    return { why: excess };
+  }
 
   const record = await readRecord(graphRoot, fileNameOf(tree));
   const known = record?.prefix === tree.prefix && record.chain.join() === tree.chain.join();
   let chain = known ? tree.chain : [];
   let base: Listing = known && record !== undefined ? record.listing : new Map();
   let change = difference(base, now);
-  if (change === undefined) return info(`The ${title}: nothing new to save`);
+  if (change === undefined) return notSaved(`The ${title}: nothing new to save`);
   if (chain.length >= longestChain || change.bytes > size / 2) {
     chain = [];
     base = new Map();
@@ -98,12 +99,13 @@ async function saveGround(
     const packedSize = formatBytes((await stat(file)).size);
     info(`The ${title}: ${packed.length} entries packed into ${packedSize}, ${removed.length} removed`);
   });
-  if (!saved) return;
+  if (!("key" in saved)) return saved;
   await writeRecord(graphRoot, fileNameOf(tree), {
     prefix: tree.prefix,
     chain: [...chain, digest],
     listing: now,
   });
+  return saved;
 }
 
 /** The name of what a segment changes. */

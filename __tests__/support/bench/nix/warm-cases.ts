@@ -26,7 +26,7 @@ export function restoreCase(desk: Desk, { key, tarball }: Saved): Unpaired {
 
 /** A job that finds all in the cache, on a machine without Nix. */
 export function mainCase(desk: Desk, { urls }: Saved): Unpaired {
-  const says = [/store paths are mounted/, /segments are in the store/];
+  const says = [/store paths are mounted/, /The image store is back/];
   const subject = () =>
     desk.fresh((machine) => runMain(desk, machine, { action: actionPath, inputs: desk.world.inputs, says }));
   const peer = () =>
