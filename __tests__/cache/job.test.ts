@@ -84,6 +84,8 @@ test("no store by this name is an empty one, which post saves", async () => {
     prefix: prefixOf("other"),
     matchedKey: "",
     size: 0,
+    segments: [],
+    cold: true,
     store: { prefix: prefixOf("other"), chain: [], cut: false },
   });
 });
@@ -94,13 +96,16 @@ test.each<[string, Partial<CacheInputs>, NodeJS.ProcessEnv, string]>([
   ["the token", { mode: "true" }, { ACTIONS_CACHE_MODE: "none" }, "the job's token may not use the cache"],
 ])("%s says no: the cache is left alone", async (_case, inputs, env, why) => {
   Object.assign(process.env, env);
-  expect(await provide(inputs)).toEqual(noCache);
+  expect(await provide(inputs)).toEqual({ ...noCache, why });
   expect(desk.log).toBe(`The image store is not brought back: ${why}\n`);
   nothing();
 });
 
 test("the vfs driver has nothing to cache, and a warning says so", async () => {
-  expect(await provide({}, "5.8.2", "vfs")).toEqual(noCache);
+  expect(await provide({}, "5.8.2", "vfs")).toEqual({
+    ...noCache,
+    why: expect.stringMatching(/^the vfs driver/),
+  });
   expect(desk.log).toMatch(/^::warning::The image store is not cached: the vfs driver keeps .*\n$/);
   nothing();
 });
@@ -111,24 +116,28 @@ test.each<[string, Partial<CacheInputs>, NodeJS.ProcessEnv]>([
 ])("a read-only %s brings the store back, and post saves nothing", async (what, inputs, env) => {
   Object.assign(process.env, env);
   const cache = await provide(inputs);
-  expect(cache).toEqual({ prefix, matchedKey, size: 2 * 4096 });
+  expect(cache).toMatchObject({ prefix, matchedKey, size: 2 * 4096, why: expect.stringContaining(what) });
+  expect(cache.store).toBeUndefined();
   expect(desk.log).toMatch(new RegExp(`^The image store is only read: the .*${what}`));
 });
 
 test("a token that may only write brings nothing back, and post saves a chain that is newer", async () => {
   process.env.ACTIONS_CACHE_MODE = "write-only";
   const store = { prefix, chain: [], cut: true };
-  expect(await provide()).toEqual({ prefix, matchedKey: "", size: 0, store });
+  expect(await provide()).toEqual({ ...noCache, prefix, store, why: expect.anything() });
   nothing();
 });
 
 test("a look-up tells, and does no more", async () => {
-  expect(await provide({ lookupOnly: true })).toEqual({ prefix, matchedKey, size: 0 });
+  const why = "lookup-only is true";
+  expect(await provide({ lookupOnly: true })).toEqual({ ...noCache, prefix, matchedKey, why });
   expect(desk.service.requests.map(({ kind }) => kind)).toEqual(["lookup"]);
   expect(await provide({ lookupOnly: true, name: "other" })).toEqual({
     prefix: prefixOf("other"),
     matchedKey: "",
     size: 0,
+    segments: [],
+    why,
   });
   expect(existsSync(desk.namespace.environment.graphRoot)).toBe(false);
 });

@@ -30,8 +30,11 @@ export interface Comparison {
 export function won({ origin, stages, cold, job, seconds }: Comparison): string {
   const rows: string[][] = [];
   const notes: string[] = [];
-  const add = (what: string, before: number, now: number) =>
-    rows.push([what, formatSeconds(before), formatSeconds(now), formatSeconds(before - now)]);
+  const add = (what: string, before: number, now: number) => {
+    // So that the row adds up as it is shown.
+    const tenths = Math.round(before * 10) - Math.round(now * 10);
+    rows.push([what, formatSeconds(before), formatSeconds(now), formatSeconds(tenths / 10)]);
+  };
   if (origin?.coldSeconds !== undefined) {
     add("Nix and podman's store paths", origin.coldSeconds, provisionSeconds(stages));
     notes.push(

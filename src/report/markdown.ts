@@ -11,9 +11,11 @@ export function plain(text: string, length = longest): string {
   const line = text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
   const signs = [...line];
   const cut = signs.length > length ? [...signs.slice(0, length), "…"] : signs;
-  return cut
-    .map((sign) => (/[\p{L}\p{M}\p{N} .,/:;()=%…'"-]/u.test(sign) ? sign : `&#${sign.codePointAt(0)};`))
-    .join("");
+  const harmless = /[\p{L}\p{M}\p{N} .,/:;()=%…'"-]/u;
+  const reference = (sign: string) => `&#${sign.codePointAt(0)};`;
+  const words = cut.map((sign) => (harmless.test(sign) ? sign : reference(sign))).join("");
+  // Addresses would become links.
+  return words.replaceAll("://", `${reference(":")}//`).replaceAll(/(www)\./gi, `$1${reference(".")}`);
 }
 
 /** The same, as code. */

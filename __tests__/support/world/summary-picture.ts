@@ -9,12 +9,26 @@ import { runJob } from "../runner/job.ts";
 import { localImages, mainJob, writeWorkspace } from "./main-job.ts";
 import { actionPath, openWorld, repository } from "./world.ts";
 
+const style = `
+body { margin: 0; background: #fff; color: #1f2328; font: 14px/1.5 "DejaVu Sans", sans-serif; }
+main { padding: 20px 24px; }
+h2 { font-size: 21px; margin: 0 0 12px; padding-bottom: 6px; border-bottom: 1px solid #d1d9e0; }
+h3 { font-size: 17px; margin: 20px 0 8px; }
+p, ul { margin: 8px 0; }
+ul { padding-left: 24px; }
+table { border-collapse: collapse; margin: 8px 0 14px; }
+th, td { border: 1px solid #d1d9e0; padding: 4px 10px; text-align: left; }
+tr:nth-child(2n) td { background: #f6f8fa; }
+code { background: #eff1f3; border-radius: 5px; padding: 1px 5px; font: 12px "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+pre.mermaid { margin: 0; }
+`;
+
 const [given] = process.argv.slice(2).filter((word) => word.endsWith(".md"));
 const target = resolve(
   process.argv.slice(2).find((word) => word.endsWith(".png")) ?? join(repository, "docs/summary.png"),
 );
 const markdown = given === undefined ? await summaryOfWarmJob() : readFileSync(given, "utf8");
-if (given === undefined) writeFileSync(target.replace(/\.png$/, ".md"), markdown);
+if (given === undefined) console.log(markdown);
 picture(markdown, target);
 console.log(target);
 
@@ -50,38 +64,37 @@ function picture(text: string, file: string): void {
   try {
     const page = join(directory, "page.html");
     writeFileSync(page, pageOf(text));
-    const height = 200 + Number(measure(page, directory));
+    const height = measure(page, directory);
     chromium(directory, [
       ...["--hide-scrollbars", `--window-size=960,${height}`, `--screenshot=${file}`],
       `file://${page}`,
     ]);
-    trim(file);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
 /** The height of the page once all is drawn, which the page writes into its title. */
-function measure(page: string, directory: string): string {
+function measure(page: string, directory: string): number {
   const html = chromium(directory, ["--window-size=960,900", "--dump-dom", `file://${page}`]);
   const [, height] = /<title>(\d+)<\/title>/.exec(html) ?? [];
   if (height === undefined) throw new Error("The chart of the summary could not be drawn");
-  return height;
+  return Number(height);
 }
 
 function chromium(directory: string, args: readonly string[]): string {
   // It cannot make namespaces for its sandbox as root.
-  const common = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${join(directory, "profile")}`];
+  const common = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    `--user-data-dir=${join(directory, "profile")}`,
+  ];
   return execFileSync("chromium", [...common, "--virtual-time-budget=10000", ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
     maxBuffer: 1e8,
   });
-}
-
-/** Below what is drawn there is nothing but white; and few colours are enough. */
-function trim(file: string): void {
-  execFileSync("convert", [file, "-trim", "+repage", "-bordercolor", "white", "-border", "24x20", "-colors", "64", `PNG8:${file}`]);
 }
 
 function pageOf(text: string): string {
@@ -101,17 +114,3 @@ mermaid.initialize({ startOnLoad: false, gantt: { barHeight: 22, barGap: 5, left
 mermaid.run().then(() => { document.title = Math.ceil(document.querySelector("main").getBoundingClientRect().height); });
 </script>`;
 }
-
-const style = `
-body { margin: 0; background: #fff; color: #1f2328; font: 14px/1.5 "DejaVu Sans", sans-serif; }
-main { padding: 20px 24px; }
-h2 { font-size: 21px; margin: 0 0 12px; padding-bottom: 6px; border-bottom: 1px solid #d1d9e0; }
-h3 { font-size: 17px; margin: 20px 0 8px; }
-p, ul { margin: 8px 0; }
-ul { padding-left: 24px; }
-table { border-collapse: collapse; margin: 8px 0 14px; }
-th, td { border: 1px solid #d1d9e0; padding: 4px 10px; text-align: left; }
-tr:nth-child(2n) td { background: #f6f8fa; }
-code { background: #eff1f3; border-radius: 5px; padding: 1px 5px; font: 12px "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-pre.mermaid { margin: 0; }
-`;
