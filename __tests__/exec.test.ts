@@ -79,6 +79,27 @@ test.each(["/nowhere/program", "no-such-program-on-path"])("%s ends with 127", a
   await expect(run(program, [])).rejects.toThrow(`${program} failed with exit code 127: `);
 });
 
+test("with debug logging its arguments are told as for a shell, without secrets, and its time", async () => {
+  let log = "";
+  jest.spyOn(process.stdout, "write").mockImplementation((chunk) => {
+    log += chunk;
+    return true;
+  });
+  process.env.RUNNER_DEBUG = "1";
+  try {
+    await tryRun(...sh("exit 3", "a b", "https://user:secret@example.org/x"));
+  } finally {
+    delete process.env.RUNNER_DEBUG;
+  }
+  const lines = log.split("\n").filter((line) => /^::debug::\[\d+\]/.test(line));
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^::debug::\[\d+\] run \/bin\/sh -c 'exit 3' sh 'a b' 'https:\/\/\*\*\*@example\.org\/x'$/,
+    ),
+    expect.stringMatching(/^::debug::\[\d+\] exit code 3 after \d\.\d{3} s$/),
+  ]);
+});
+
 test("a program that a signal ended has failed, with a number for a code", async () => {
   expect((await tryRun(...sh("kill -KILL $$"))).code).toBeGreaterThan(0);
 });

@@ -78,6 +78,26 @@ test("a segment holds the images with their layers, and nothing else", async () 
   expect(JSON.parse(await run("cat", [join(unpacked, "overlay-images/images.json")]))).toEqual([image]);
 });
 
+test("the time of a cold start goes with the segment, and with those on top of it", async () => {
+  const cold = { job: "ci/test/podman", seconds: 88.5 };
+  const { graphRoot } = desk.namespace.environment;
+  writeStore({ layers, images: [image] });
+  expect(await save([], false, "1.1.job", { cold })).toMatchObject({ key: desk.keys()[0] });
+  const fetchNewest = async () => {
+    const { chain } = await findChain(prefix, desk.temporary);
+    return await fetchChain(prefix, chain, desk.temporary, join(desk.directory, "segments"));
+  };
+  const [first] = await fetchNewest();
+  expect(first).toMatchObject({ cold, fetched: true });
+
+  const digest = first?.digest ?? "";
+  await keepContents(graphRoot, digest, { store: { layers, images: [image] }, size: 1, cold });
+  const upper = { id: "i2", layer: "l3", names: ["b:1"] };
+  writeStore({ layers: [{ id: "l3", parent: "l2" }], images: [upper] });
+  await save([digest]);
+  expect((await fetchNewest()).map((segment) => segment.cold)).toEqual([undefined, cold]);
+});
+
 test("what a job before has saved is not packed again", async () => {
   writeStore({ layers, images: [image] });
   await save();
