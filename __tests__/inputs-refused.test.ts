@@ -68,6 +68,7 @@ const refused: (readonly [name: string, value: string, expected: string])[] = [
   ["apparmor", "on", "Expected profile, sysctl or off."],
   ["allow-single-id", "yes", "Expected true or false."],
   ["doctor", "", "Expected true or false."],
+  ["summary", "always", "Expected true or false."],
   ["keep", "no", "Expected true or false."],
   ["storage-root", '/a"b', rootExpected],
   ["storage-root", "/a\\b", rootExpected],

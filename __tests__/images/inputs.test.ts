@@ -40,7 +40,7 @@ test.each([
 
 test("pull", () => {
   expect(loadWith({}).pull).toBe("missing");
-  expect(loadWith({ pull: "newer" }).pull).toBe("newer");
+  expect(loadWith({ pull: "newer", images: "busybox" }).pull).toBe("newer");
   for (const value of ["", "always", "never", "Newer"]) {
     expect(() => loadWith({ pull: value })).toThrow(
       new Error(`Invalid pull '${value}'. Expected missing or newer.`),
