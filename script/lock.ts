@@ -11,11 +11,12 @@ import {
   type LockedTree,
   lockVersion,
   type RootfsLock,
+  readRootfsLock,
 } from "../src/flake/rootfs-lock.ts";
 import { writeTree } from "../src/flake/tree-text.ts";
 import { lastWords, messageOf } from "../src/log.ts";
 import { findNix, type Nix } from "../src/nix/find.ts";
-import { currentSystem } from "../src/nix/releases.ts";
+import { currentSystem, type System } from "../src/nix/releases.ts";
 
 /** Of the files in one store path that is written down: profiles, scripts, settings. */
 const bytesAtMost = 1_000_000;
@@ -131,29 +132,41 @@ function readSystems(file: string, flake: string): RootfsLock["systems"] {
   }
 }
 
+/** @throws {Error} when the lock file is not of the flake as it is, or says nothing of one of the systems */
+async function check(directory: string, systems: readonly string[]): Promise<void> {
+  for (const system of systems) {
+    if ((await readRootfsLock(directory, system as System)) === undefined)
+      throw new Error(`There is no ${lockName}. Run script/lock.`);
+  }
+  console.log(`${lockName} is of this flake`);
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
+      check: { type: "boolean", default: false },
       directory: { type: "string", default: fileURLToPath(new URL("..", import.meta.url)) },
       cache: { type: "string", multiple: true, default: ["https://cache.nixos.org"] },
     },
     allowPositionals: true,
   });
+  const directory = resolve(values.directory);
+  const systems = positionals.length > 0 ? positionals : [currentSystem() as string];
+  if (values.check) return check(directory, systems);
   const nix = await findNix();
   if (nix === undefined)
     throw new Error("No Nix of 2.8 or newer is on PATH. Run script/bootstrap, or install Nix.");
-  const directory = resolve(values.directory);
   const file = join(directory, lockName);
   const flake = await flakeDigest(directory);
-  const systems: Record<string, LockedRootfs> = { ...readSystems(file, flake) };
-  for (const system of positionals.length > 0 ? positionals : [currentSystem() as string]) {
+  const locks: Record<string, LockedRootfs> = { ...readSystems(file, flake) };
+  for (const system of systems) {
     const locked = await record(nix, await build(nix, directory, system), values.cache);
-    systems[system] = locked;
+    locks[system] = locked;
     console.log(`${system}: ${locked.rootfs}`);
     console.log(`  of binary caches: ${locked.parts.length}; written down:`);
     for (const { path } of locked.trees) console.log(`  ${path}`);
   }
-  const sorted = Object.fromEntries(Object.entries(systems).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const sorted = Object.fromEntries(Object.entries(locks).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(file, `${render({ version: lockVersion, flake, systems: sorted })}\n`);
 }
 

@@ -175,6 +175,17 @@ describe("script/lock", () => {
     expect(Math.max(...before.split("\n").map((line) => line.length))).toBeLessThan(140);
   }, 20_000);
 
+  test("--check tells a current file from one of another flake, or without a system", () => {
+    expect(scriptLock("--check")).toBe("nix/rootfs.lock.json is of this flake\n");
+    const other = system === "x86_64-linux" ? "aarch64-linux" : "x86_64-linux";
+    expect(() => scriptLock("--check", other)).toThrow(`has nothing for ${other}`);
+    const flakeFile = at("action", "flake.nix");
+    const text = readFileSync(flakeFile, "utf8");
+    writeFileSync(flakeFile, `${text}# changed\n`);
+    expect(() => scriptLock("--check")).toThrow("is of another flake.nix");
+    writeFileSync(flakeFile, text);
+  });
+
   test("refuses a large file that is in no cache, and says who refers to it", () => {
     process.env.NIX_CONFIG = builds;
     expect(() => scriptLock("with-large")).toThrow(
