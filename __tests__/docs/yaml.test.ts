@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { parse } from "yaml";
-import { documents, fencesIn, fencesOf } from "../support/documents.ts";
+import { documents, fencesIn, fencesOf, filesIn, readText } from "../support/documents.ts";
 import { loadWith, readActionFile } from "../support/inputs.ts";
 
 /** What is read of a step. */
@@ -36,7 +36,13 @@ const namedOutputs = (yaml: string) =>
 const fences = documents
   .flatMap(fencesOf)
   .filter(({ language }) => ["yaml", "yml"].includes(language))
-  .map((fence) => ({ ...fence, where: `${fence.document}:${fence.line}` }));
+  .map(({ document, line, text }) => ({ where: `${document}:${line}`, text }));
+
+/** Whole workflows: those that are examples, and this repository's own. */
+const workflows = [...filesIn("examples"), ...filesIn(".github/workflows")]
+  .filter((file) => file.endsWith(".yml") && file !== "examples/zizmor.yml")
+  .map((file) => ({ where: file, text: readText(file) }));
+const all = [...fences, ...workflows];
 
 beforeEach(() => {
   // A token that is an input is masked, by a line in the log.
@@ -47,6 +53,15 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
+test("each example is in the table of examples, and is explained at its top", () => {
+  const examples = workflows.filter(({ where }) => where.startsWith("examples/"));
+  expect(examples.length).toBeGreaterThan(5);
+  for (const { where, text } of examples) {
+    expect(readText("examples/README.md")).toContain(`](${where.replace("examples/", "")})`);
+    expect(text).toMatch(/^# .{40,}\n(# .*\n)+name: /);
+  }
+});
+
 test("blocks are found, indented ones too", () => {
   const [first, second] = fencesIn("a\n```yaml\nb: 1\n```\n- c\n\n  ```sh\n  d\n    e\n  ```\n", "x.md");
   expect(first).toEqual({ document: "x.md", language: "yaml", text: "b: 1\n", line: 2 });
@@ -54,11 +69,11 @@ test("blocks are found, indented ones too", () => {
   expect(fences.length).toBeGreaterThan(10);
 });
 
-test.each(fences)("$where is a workflow, or steps", ({ text }) => {
+test.each(all)("$where is a workflow, or steps", ({ text }) => {
   for (const step of stepsOf(text).flat()) expect("uses" in step !== "run" in step).toBe(true);
 });
 
-test.each(fences)("$where gives this action inputs that it has, with values that it takes", ({ text }) => {
+test.each(all)("$where gives this action inputs that it has, with values that it takes", ({ text }) => {
   for (const { with: given = {} } of stepsOf(text).flat().filter(isOurs)) {
     expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(given)));
     // What an expression comes to is not known here.
@@ -69,7 +84,7 @@ test.each(fences)("$where gives this action inputs that it has, with values that
   }
 });
 
-test.each(fences)("$where names outputs of steps that it has", ({ text }) => {
+test.each(all)("$where names outputs of steps that it has", ({ text }) => {
   const steps = stepsOf(text).flat();
   for (const { id, name } of namedOutputs(text)) {
     const step = steps.find((one) => one.id === id);
