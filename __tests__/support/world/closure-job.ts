@@ -48,10 +48,9 @@ export function machineWithNix(
 
 /** Programs of Nix that a step ran, by their arguments, without its path. */
 export const nixCommands = (log: string): string[] =>
-  [...log.matchAll(/##\[debug\]run (\[.*\])$/gm)]
-    .map(([, json = ""]) => JSON.parse(json) as string[])
-    .filter(([program = ""]) => /\/nix(-\w+)*$/.test(program))
-    .map(([program = "", ...args]) => [program.replace(/.*\//, ""), ...args].join(" "));
+  [...log.matchAll(/##\[debug\]\[\d+\] run \S+\/(nix(?:-\w+)*(?: .*)?)$/gm)].map(
+    ([, command = ""]) => command,
+  );
 
 /** Inputs by which Nix cannot be downloaded; the closure's name has the tarball's hash in it, not its address. */
 export const withoutServer = { "nix-url": "http://127.0.0.1:9/nix.tar.xz" };
