@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { formatBytes, lastWords, linesOf, stage, stageTimes } from "../src/log.ts";
+import { formatBytes, inert, info, lastWords, linesOf, stage, stageTimes } from "../src/log.ts";
 
 let log: string;
 
@@ -68,4 +70,41 @@ test("the times of the stages are known after them, of those that failed too", a
   expect(good?.begin).toBeGreaterThanOrEqual(begun);
   expect((good?.end ?? 0) - (good?.begin ?? 0)).toBeGreaterThanOrEqual(49);
   expect(bad?.end).toBeLessThanOrEqual(Date.now());
+});
+
+test.each([
+  ["trace: one\n::set-output name=podman::/evil", "trace: one\n: :set-output name=podman::/evil"],
+  ["::add-mask::e", ": :add-mask::e"],
+  [" \t ::stop-commands::x", " \t : :stop-commands::x"],
+  ["one\r::set-env name=A::b", "one\n: :set-env name=A::b"],
+  ["one\u0085::debug::b", "one\n: :debug::b"],
+  ["one\u2028::debug::b", "one\n: :debug::b"],
+  ["\u00a0\u2003::debug::b", "\u00a0\u2003: :debug::b"],
+  // Compared by a culture, these are nothing.
+  ["\u200d::debug::b", ": :debug::b"],
+  [":\u00ad:debug::b", ": :debug::b"],
+  ["\u0000::debug::b", ": :debug::b"],
+  ["\u001b[31m::debug::b", ": :debug::b"],
+  ["an image ##[add-mask]e", "an image ## [add-mask]e"],
+  ["#\ufeff#[set-output name=podman]/evil", "## [set-output name=podman]/evil"],
+  ["###[x]", "### [x]"],
+  ["a::b, std::vector\tand #1", "a::b, std::vector\tand #1"],
+  ["café 日本\n\n  two", "café 日本\n\n  two"],
+])("%j is no command to the runner", (text, shown) => {
+  expect(inert(text)).toBe(shown);
+  info(text);
+  expect(log).toBe(`${shown}\n`);
+});
+
+test("all else in src/ shows texts by it", () => {
+  const root = join(import.meta.dirname, "../src");
+  const raw = readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && name !== "log.ts")
+    .filter((name) => {
+      const text = readFileSync(join(root, name), "utf8");
+      return /import \{[^}]*\b(info|notice)\b[^}]*\} from "@actions\/core"|import \* as \w+ from "@actions\/core"|console\.log/.test(
+        text,
+      );
+    });
+  expect(raw).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import * as core from "@actions/core";
 
 /** How one stage of this process went; times are milliseconds since 1970. */
@@ -27,8 +28,32 @@ export async function stage<T>(name: string, work: () => Promise<T>): Promise<T>
     const end = Date.now();
     times.push({ name, begin, end, failed });
     core.endGroup();
-    core.info(`${name}: ${failed ? "failed after " : ""}${((end - begin) / 1000).toFixed(1)} s`);
+    info(`${name}: ${failed ? "failed after " : ""}${((end - begin) / 1000).toFixed(1)} s`);
   }
+}
+
+/**
+ * Shows a text in the log. It may be what a program, a registry or a flake said: no line of it is a command to the runner,
+ * which would take them from anybody's words. (A warning or an error is one command, and @actions/core sees to its text.)
+ */
+export const info = (text: string): void => core.info(inert(text));
+
+/**
+ * A text without the runner's commands: these are lines that begin with "::", behind any white space, and "##[" anywhere.
+ * Characters that a comparison of strings may pass over are gone, but for tabs.
+ *
+ * @see https://github.com/actions/runner/blob/v2.330.0/src/Runner.Common/ActionCommand.cs TryParseV2, TryParse
+ */
+export function inert(text: string): string {
+  return stripVTControlCharacters(text)
+    .split(/\r\n|[\r\n\v\f\u0085\u2028\u2029]/)
+    .map((line) =>
+      line
+        .replace(/(?!\t)[\p{Cc}\p{Cf}]/gu, "")
+        .replace(/^\s*::/, (start) => `${start.slice(0, -1)} :`)
+        .replaceAll("##[", "## ["),
+    )
+    .join("\n");
 }
 
 /** The words of whatever was thrown. */

@@ -1,6 +1,6 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { group, info } from "@actions/core";
+import { group } from "@actions/core";
 import { beside } from "./beside.ts";
 import { fetchAhead, noCache, provideStore } from "./cache/job.ts";
 import { findClosure } from "./closure/find.ts";
@@ -11,7 +11,7 @@ import { command, type Environment, inside, isRunning } from "./environment/envi
 import { layOut, resolvePath, runtimeDirectory } from "./environment/layout.ts";
 import { provideImages } from "./images/images.ts";
 import { loadInputs } from "./inputs.ts";
-import { stage, stageTimes } from "./log.ts";
+import { info, stage, stageTimes } from "./log.ts";
 import { type Outputs, setOutputs } from "./outputs.ts";
 import { type Place, storesDirectory } from "./place.ts";
 import { provideRootfs } from "./provision.ts";

@@ -1,4 +1,5 @@
-import { info, setOutput } from "@actions/core";
+import { setOutput } from "@actions/core";
+import { info } from "./log.ts";
 
 /** The outputs of action.yml. */
 export interface Outputs {

@@ -1,6 +1,6 @@
 import { rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { getInput, info, warning } from "@actions/core";
+import { getInput, warning } from "@actions/core";
 import type { CachedStore } from "./cache/bring-back.ts";
 import { clearTransit } from "./cache/restore.ts";
 import { type SaveSettings, saveStore } from "./cache/save.ts";
@@ -9,7 +9,7 @@ import { type CachedClosure, saveClosure } from "./closure/save.ts";
 import { within } from "./deadline.ts";
 import { command, type Environment, inside } from "./environment/environment.ts";
 import type { CacheInputs } from "./inputs.ts";
-import { messageOf, stage } from "./log.ts";
+import { info, messageOf, stage } from "./log.ts";
 import { type Place, storesDirectory } from "./place.ts";
 import type { SavedPart } from "./report/cache.ts";
 import { jobName } from "./report/cold-start.ts";

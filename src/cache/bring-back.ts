@@ -1,7 +1,7 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import type { Beside } from "../beside.ts";
 import type { Environment } from "../environment/environment.ts";
-import { messageOf } from "../log.ts";
+import { info, messageOf } from "../log.ts";
 import { attach, reattach } from "../store/attach.ts";
 import { keep, readKept, segmentsDirectory } from "../store/kept.ts";
 import type { Segment } from "../store/segment.ts";

@@ -1,9 +1,9 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { type Beside, beside } from "../beside.ts";
 import type { Environment } from "../environment/environment.ts";
 import { hasProgram } from "../environment/programs.ts";
 import type { CacheInputs } from "../inputs.ts";
-import { formatBytes } from "../log.ts";
+import { formatBytes, info } from "../log.ts";
 import { currentSystem } from "../nix/releases.ts";
 import { type Contents, keptContents } from "../store/kept.ts";
 import { readStore } from "../store/store.ts";

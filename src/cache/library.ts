@@ -67,7 +67,8 @@ function listen(): void {
     if (heard !== undefined && isRoutine(String(chunk)))
       return isDebug() ? write(`::debug::${chunk}`, ...rest) : true;
     const complaint = heard && complaintIn(String(chunk));
-    if (complaint === undefined) return write(chunk, ...rest);
+    // What tar says of an archive has the names in it; the library itself has no commands of this form.
+    if (complaint === undefined) return write(heard ? withoutMarks(chunk) : chunk, ...rest);
     if (complaint.text !== "") heard?.push(complaint);
     return complaint.passed ? write(chunk, ...rest) : true;
   }) as typeof process.stdout.write;
@@ -84,6 +85,9 @@ export const isRoutine = (line: string): boolean =>
   /^(?:Cache hit for|Cache Size: |Cache restored successfully|Cache saved successfully|Lookup only - |\[command\])/.test(
     line,
   );
+
+const withoutMarks = (chunk: unknown): unknown =>
+  String(chunk).includes("##[") ? String(chunk).replaceAll("##[", "## [") : chunk;
 
 /** How a fault begins that is met before anything is uploaded. */
 export const notReserved = "the key cannot be reserved: ";

@@ -1,9 +1,9 @@
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isFeatureAvailable, restoreCache } from "@actions/cache";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { move } from "../files.ts";
-import { formatBytes, messageOf } from "../log.ts";
+import { formatBytes, info, messageOf } from "../log.ts";
 import { coldStartFile, parseColdStart } from "../store/cold-start.ts";
 import type { Segment } from "../store/segment.ts";
 import { chainKey, parseChain } from "./key.ts";

@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
-import { formatBytes } from "../log.ts";
+import { formatBytes, info } from "../log.ts";
 import { type ColdStart, coldStartFile } from "../store/cold-start.ts";
 import { readEvents } from "../store/events.ts";
 import { type Contents, keptContents, readKept } from "../store/kept.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { saveCache } from "@actions/cache";
-import { info } from "@actions/core";
+import { info } from "../log.ts";
 import { ask, lookUp, notReserved } from "./library.ts";
 import { clearTransit, transitDirectory } from "./restore.ts";
 

@@ -1,12 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
 import { absent, clearTransit, fetchEntry } from "../cache/restore.ts";
 import { type FlakeReference, parseReference } from "../flake/reference.ts";
 import type { LockedFlake } from "../flake/resolve.ts";
-import { messageOf } from "../log.ts";
+import { info, messageOf } from "../log.ts";
 import { findNix, type Nix } from "../nix/find.ts";
 import { readGround } from "./ground.ts";
 import { identify } from "./identity.ts";

@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
 import { layOutRootfs } from "../flake/layout.ts";
 import type { Rootfs } from "../flake/rootfs.ts";
-import { messageOf } from "../log.ts";
+import { info, messageOf } from "../log.ts";
 import type { Nix } from "../nix/find.ts";
 import { ownDirectory } from "../place.ts";
 import { type ClosureSearch, notBack } from "./find.ts";

@@ -1,9 +1,8 @@
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { info } from "@actions/core";
 import { run } from "../exec.ts";
 import { refuseWithoutSpace } from "../files.ts";
-import { formatBytes } from "../log.ts";
+import { formatBytes, info } from "../log.ts";
 import { removeTree } from "../nix/store-path.ts";
 import type { Way } from "./ground.ts";
 import { hold, release } from "./hold.ts";

@@ -1,11 +1,10 @@
 import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
-import { info } from "@actions/core";
 import { type Saved, upload } from "../cache/upload.ts";
 import { type Environment, inside } from "../environment/environment.ts";
 import { run } from "../exec.ts";
-import { formatBytes, linesOf } from "../log.ts";
+import { formatBytes, info, linesOf } from "../log.ts";
 import type { Nix } from "../nix/find.ts";
 import { makeSquashfs } from "../store/squashfs.ts";
 import type { Form } from "./key.ts";

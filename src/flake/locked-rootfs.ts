@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { debug, info } from "@actions/core";
-import { lastWords, linesOf, messageOf } from "../log.ts";
+import { debug } from "@actions/core";
+import { info, lastWords, linesOf, messageOf } from "../log.ts";
 import { tryNixStore } from "../nix/commands.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { System } from "../nix/releases.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { info } from "@actions/core";
 import { shortDigest } from "../digest.ts";
+import { info } from "../log.ts";
 import type { Nix } from "../nix/find.ts";
 import { currentSystem } from "../nix/releases.ts";
 import { type Contents, rootsOf } from "./contents.ts";

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { info } from "@actions/core";
+import { info } from "../log.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { System } from "../nix/releases.ts";
 import { findContents, rootsOf } from "./contents.ts";

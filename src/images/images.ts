@@ -1,7 +1,7 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { type Environment, tryInside } from "../environment/environment.ts";
 import type { PullPolicy } from "../inputs.ts";
-import { lastWords, linesOf } from "../log.ts";
+import { info, lastWords, linesOf } from "../log.ts";
 
 /** What registries and the disk bear well; podman fetches several layers of each image at once, too. */
 const atOnce = 4;

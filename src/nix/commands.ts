@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { type Output, ProgramError, type RunOptions, tryRun } from "../exec.ts";
+import { info } from "../log.ts";
 import { type Nix, onMachine } from "./find.ts";
 import { parseEvent } from "./internal-json.ts";
 import { hear, startMessages } from "./messages.ts";

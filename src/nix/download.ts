@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { HttpClient } from "@actions/http-client";
 import { within } from "../deadline.ts";
-import { formatBytes, messageOf } from "../log.ts";
+import { formatBytes, info, messageOf } from "../log.ts";
 import { rateLine, throttled } from "./rate.ts";
 import type { Tarball } from "./releases.ts";
 

@@ -1,8 +1,7 @@
 import { chmod, lstat, mkdtemp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { info } from "@actions/core";
 import { ProgramError, pipeInto, run } from "../exec.ts";
-import { lastWords } from "../log.ts";
+import { info, lastWords } from "../log.ts";
 import { makeParts, type NixDirectory, provideDirectory, removeEmpty } from "./directory.ts";
 import { download } from "./download.ts";
 import type { Nix } from "./find.ts";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { info } from "@actions/core";
 import type { NixInputs } from "../inputs.ts";
+import { info } from "../log.ts";
 import { findEarlierNix, findNix, type Nix } from "./find.ts";
 import { installNix } from "./install.ts";
 import type { NixPlaces } from "./programs.ts";

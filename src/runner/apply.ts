@@ -1,6 +1,5 @@
-import { info } from "@actions/core";
 import { ProgramError } from "../exec.ts";
-import { lastWords, messageOf } from "../log.ts";
+import { info, lastWords, messageOf } from "../log.ts";
 import type { Action, Undo } from "./finding.ts";
 import { doStep, undoOf } from "./steps.ts";
 

@@ -1,5 +1,6 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import type { Inputs } from "../inputs.ts";
+import { info } from "../log.ts";
 import { applyPlan } from "./apply.ts";
 import type { Undo } from "./finding.ts";
 import { type Plan, planRunner, type Settings } from "./plan.ts";

@@ -1,4 +1,5 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
+import { info } from "../log.ts";
 import { reasonOf } from "./apply.ts";
 import type { Undo } from "./finding.ts";
 import { doStep } from "./steps.ts";

@@ -2,10 +2,10 @@ import { cp, readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { debug, info } from "@actions/core";
+import { debug } from "@actions/core";
 import type { Environment } from "../environment/environment.ts";
 import { run } from "../exec.ts";
-import { lastWords, linesOf } from "../log.ts";
+import { info, lastWords, linesOf } from "../log.ts";
 import { podmanCan } from "../podman-features.ts";
 
 /** Podman's API service in an environment, running or not: all that nix/serve.sh needs to find it. */

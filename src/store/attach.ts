@@ -1,8 +1,8 @@
 import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { command, type Environment } from "../environment/environment.ts";
-import { messageOf } from "../log.ts";
+import { info, messageOf } from "../log.ts";
 import { type Contents, type KeptChain, keepContents, keptContents, keptSegments, type Way } from "./kept.ts";
 import { mount, mountpointOf } from "./mount.ts";
 import { readSegment, type Segment } from "./segment.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { type Environment, tryInside } from "../environment/environment.ts";
 import { refuseWithoutSpace, replaceFile } from "../files.ts";
-import { messageOf } from "../log.ts";
+import { info, messageOf } from "../log.ts";
 import type { Segment } from "./segment.ts";
 import { unpackedBytes, unpackSquashfs } from "./squashfs.ts";
 import { metadata, type Store } from "./store.ts";

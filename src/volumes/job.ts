@@ -1,11 +1,11 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { cachePolicy } from "../cache/policy.ts";
 import { clearTransit } from "../cache/restore.ts";
 import type { Saved } from "../cache/upload.ts";
 import { within } from "../deadline.ts";
 import type { Environment } from "../environment/environment.ts";
 import type { CacheInputs } from "../inputs.ts";
-import { messageOf } from "../log.ts";
+import { info, messageOf } from "../log.ts";
 import { currentSystem } from "../nix/releases.ts";
 import type { Place } from "../place.ts";
 import { bringBack, type CachedTree } from "./restore.ts";

@@ -1,11 +1,11 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { fetchChain, findChain } from "../cache/restore.ts";
 import { type Environment, inside, tryInside } from "../environment/environment.ts";
 import { refuseWithoutSpace } from "../files.ts";
-import { formatBytes, messageOf } from "../log.ts";
+import { formatBytes, info, messageOf } from "../log.ts";
 import { bytesOf, isEmpty, list } from "./listing.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { unpack } from "./segment.ts";

@@ -1,12 +1,12 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isFeatureAvailable } from "@actions/cache";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { chainKey } from "../cache/key.ts";
 import { notSaved, type Saved, upload } from "../cache/upload.ts";
 import { shortDigest } from "../digest.ts";
 import type { Environment } from "../environment/environment.ts";
-import { formatBytes, messageOf } from "../log.ts";
+import { formatBytes, info, messageOf } from "../log.ts";
 import { bytesOf, type Difference, difference, isEmpty, type Listing, list } from "./listing.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import type { CachedTree } from "./restore.ts";

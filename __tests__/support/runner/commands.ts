@@ -24,13 +24,22 @@ const NAMES = new Set([
   "warning",
 ]);
 
-/** The command in a line of a step's output (actions/runner, ActionCommand.cs); undefined for plain text. */
+/**
+ * The command in a line of a step's output (actions/runner, ActionCommand.cs); undefined for plain text. The older form,
+ * `##[name key=value;key=value]message`, may stand anywhere in it.
+ */
 export function parseCommand(line: string): Command | undefined {
-  const match = /^\s*::([^\s:]+)(?:\s+(.*?))?::(.*)$/s.exec(line);
+  return (
+    parse(/^\s*::([^\s:]+)(?:\s+(.*?))?::(.*)$/s.exec(line), ",") ??
+    parse(/##\[([^\s\]]+)(?:\s+([^\]]*))?\](.*)$/s.exec(line), ";")
+  );
+}
+
+function parse(match: RegExpExecArray | null, between: string): Command | undefined {
   const name = match?.[1]?.toLowerCase() ?? "";
   if (!match || !NAMES.has(name)) return undefined;
   const properties: Record<string, string> = {};
-  for (const pair of (match[2] ?? "").split(",")) {
+  for (const pair of (match[2] ?? "").split(between)) {
     const equals = pair.indexOf("=");
     if (equals > 0) properties[pair.slice(0, equals).trim()] = unescapeProperty(pair.slice(equals + 1));
   }

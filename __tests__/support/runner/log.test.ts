@@ -12,6 +12,9 @@ describe("workflow commands", () => {
     ["::group::a::b", { name: "group", properties: {}, message: "a::b" }],
     ["::endgroup::", { name: "endgroup", properties: {}, message: "" }],
     ["::nosuch::x", undefined],
+    ["pulling ##[add-mask]x", { name: "add-mask", properties: {}, message: "x" }],
+    ["##[error file=a.ts;line=1]x", { name: "error", properties: { file: "a.ts", line: "1" }, message: "x" }],
+    ["##[nosuch]x", undefined],
     ["text ::error::x", undefined],
   ])("%j", (line, expected) => {
     expect(parseCommand(line)).toEqual(expected);
