@@ -137,7 +137,7 @@ settle_runtime() {
 # True when the recorded holder lives: same pid, same start time (proc_pid_stat(5), field 22), same boot. It is
 # on the way of every podman command: builtins only, and no subshells, as the shell forks for them.
 holder_alive() {
-  [ -r "$pr_dir/holder" ] || return 1
+  ours "$pr_dir/holder" || return 1
   {
     read -r pr_holder pr_started pr_boot pr_uid pr_gid pr_userns pr_runtime && read -r pr_holds && read -r pr_bus
   } <"$pr_dir/holder" || return 1
@@ -147,6 +147,20 @@ holder_alive() {
     die "the store $pr_graph_root is in use by another environment ($pr_holds); stop that one first:" \
       "sh '$pr_self' --rootfs '${pr_holds#* on }' --graph-root '$pr_graph_root'" \
       "--driver ${pr_holds%% on *} --dir '$pr_dir' stop"
+}
+
+# True where the environment's directory, and a file in it, are the user's own. Anybody can make the one below /tmp that
+# serves where there is no runtime directory, or a link in its place; and who can write there says what is run with the
+# environment's settings. Sets pr_path to what is another's.
+ours() { # [FILE]
+  case $pr_dir in /tmp/podman-rootless-*/*) pr_top=${pr_dir#/tmp/} && own "/tmp/${pr_top%%/*}" || return 1 ;; esac
+  own "$pr_dir" && own "${1:-$pr_dir}"
+}
+
+own() { # PATH
+  pr_path=$1
+  # shellcheck disable=SC3067
+  [ -O "$1" ] && case $1 in /tmp/podman-rootless-*) [ ! -h "$1" ] ;; esac
 }
 
 start_time() { # PID; sets pr_start_time, to nothing for a process that is gone or a zombie
@@ -205,16 +219,16 @@ start() {
   { [ -n "$pr_rootfs" ] && { [ -d "$pr_tree/usr/bin" ] || [ -h "$pr_tree/usr/bin" ]; }; } ||
     die "no FHS root at '$pr_rootfs' (it has no usr/bin): give one with --rootfs"
   settle_runtime
-  (umask 077 && mkdir -p "$pr_dir/root" "$pr_graph_root" "$XDG_RUNTIME_DIR") ||
-    die "cannot make the directories above"
-  for pr_path in "$XDG_RUNTIME_DIR" "$pr_dir"; do
-    # shellcheck disable=SC3067
-    [ -O "$pr_path" ] || die "$pr_path belongs to another user; remove it or give another --dir"
-  done
+  # Nothing is made below another user's.
+  if ! { make_own "$XDG_RUNTIME_DIR" && own "$XDG_RUNTIME_DIR" && make_own "$pr_dir/root" "$pr_graph_root" && ours; }; then
+    die "$pr_path belongs to another user; remove it or give another --dir"
+  fi
   # In a subshell, so that file descriptor 9 of the caller stays what it is.
   (flock 9 && { holder_alive || start_locked; }) 9>"$pr_dir/lock" || exit 125
   holder_alive || die "the environment ended as soon as it started; see $pr_dir/log"
 }
+
+make_own() { (umask 077 && mkdir -p "$@") || die "cannot make the directories above"; }
 
 start_locked() {
   uid=$(id -u) gid=$(id -g)
@@ -796,7 +810,7 @@ join() {
 }
 
 stop() {
-  [ -e "$pr_dir/holder" ] || return 0
+  ours "$pr_dir/holder" || return 0
   ! holder_alive || stop_containers
   end_environment
 }
@@ -820,7 +834,7 @@ erase() {
       done </proc/self/mounts
       rm -rf "$1"' - "$pr_graph_root") || die "cannot remove all of the image store $pr_graph_root"
   fi
-  [ ! -d "$pr_dir" ] || end_environment
+  ! ours || end_environment
 }
 
 end_environment() {
