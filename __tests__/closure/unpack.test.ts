@@ -78,6 +78,27 @@ describe.each(sources)("of %s", (_, source) => {
     expect(readdirSync(at("store")).sort()).toEqual([...all, "other"].sort());
   });
 
+  test.each<[string, string, RegExp]>([
+    [
+      "a program that runs as its owner",
+      "chmod u+w . && touch su && chmod 4755 su",
+      /bin\/su \(-rwsr-xr-x\)/,
+    ],
+    [
+      "a program that runs as its group",
+      "chmod u+w . && touch su && chmod 2755 su",
+      /bin\/su \(-rwxr-sr-x\)/,
+    ],
+    ["a device", "chmod u+w . && mknod disk b 7 0", /bin\/disk \(brw-/],
+    ["a pipe", "chmod u+w . && mkfifo pipe", /bin\/pipe \(prw-/],
+  ])("%s in one is refused, and nothing of it is left", async (_what, script, words) => {
+    execFileSync("sh", ["-euc", script], { cwd: at("built", podman, "bin") });
+    // As root tar keeps all that is in an archive, and cp in a directory.
+    pack(all);
+    await expect(bringIn(source(), all, at("store"))).rejects.toThrow(words);
+    expect(readdirSync(at("store"))).toEqual([]);
+  });
+
   test("nothing is left of them where one is not to be had", async () => {
     write(at("store", "other"), "other");
     await expect(bringIn(source(), [...all, nameFor("lacking")], at("store"))).rejects.toThrow(/lacking/);

@@ -23,6 +23,7 @@ export async function bringIn(source: Source, names: readonly string[], store: s
   const moved: string[] = [];
   try {
     await copy(source, missing, beside);
+    await refuseForeign(beside);
     for (const name of missing) {
       if (await moveIn(join(beside, name), join(store, name))) moved.push(name);
     }
@@ -30,6 +31,21 @@ export async function bringIn(source: Source, names: readonly string[], store: s
     await removeTree(beside);
   }
   return moved;
+}
+
+/**
+ * Nothing that Nix makes has a device in it, or a program that runs as its owner; what root unpacks would have both.
+ *
+ * @throws {Error} naming the first that there is
+ */
+async function refuseForeign(directory: string): Promise<void> {
+  const foreign = ["!", "-type", "f", "!", "-type", "d", "!", "-type", "l"];
+  const special = ["-type", "f", "-perm", "/6000"];
+  const found = await run("find", [
+    ...[directory, "(", ...foreign, "-o", ...special, ")"],
+    ...["-printf", "%P (%M)", "-quit"],
+  ]);
+  if (found !== "") throw new Error(`its archive has what no store path has: ${found}`);
 }
 
 function copy(source: Source, names: readonly string[], to: string): Promise<string> {
