@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
@@ -153,4 +154,91 @@ describe("packed", () => {
     writeSegment(file, store, (root) => writeFileSync(join(root, "overlay-layers/layers.json"), "[{"));
     await expect(read()).rejects.toThrow("Cannot read /overlay-layers/layers.json: ");
   });
+
+  const spoils: [string, (root: string) => void, string][] = [
+    [
+      "a link in place of a layer's files",
+      (root) => relink(root, "overlay/l1/diff", "/"),
+      '"overlay/l1/diff"',
+    ],
+    ["a link in place of a layer", (root) => relink(root, "overlay/l1", "../../../etc"), '"overlay/l1"'],
+    ["a link in place of the layers", (root) => relink(root, "overlay", "/home"), '"overlay"'],
+    [
+      "a link out of the links",
+      (root) => relink(root, "overlay/l/LINKl1", "../../../../etc"),
+      '"overlay/l/LINKl1"',
+    ],
+    ["a link that is absolute", (root) => relink(root, "overlay/l/LINKl1", "/etc"), '"overlay/l/LINKl1"'],
+    [
+      "a link to a list",
+      (root) => relink(root, "overlay-layers/layers.lock", "/etc/passwd"),
+      '"overlay-layers/layers.lock"',
+    ],
+    [
+      "a file beside the store's",
+      (root) => writeFileSync(join(root, "environment"), "/tmp\n"),
+      '"environment"',
+    ],
+    ["a directory beside the store's", (root) => mkdirSync(join(root, "volumes")), '"volumes"'],
+    [
+      "a device",
+      (root) => execFileSync("mknod", [join(root, "overlay-images/disk"), "b", "7", "0"]),
+      '"overlay-images/disk"',
+    ],
+    ["a name of two lines", (root) => writeFileSync(join(root, "overlay-images/i1/a\n-rw"), ""), '"-rw"'],
+    [
+      "a layer whose link is elsewhere",
+      (root) => writeFileSync(join(root, "overlay/l1/link"), "../../.."),
+      "do not stand on layers",
+    ],
+    [
+      "a layer on files elsewhere",
+      (root) => writeFileSync(join(root, "overlay/l1/lower"), "l/../../../etc"),
+      "do not stand on layers",
+    ],
+    [
+      "a layer on another's files",
+      (root) => writeFileSync(join(root, "overlay/l2/lower"), "l1/diff/a"),
+      "do not stand on layers",
+    ],
+    [
+      "a parent elsewhere",
+      (root) => relist(root, "overlay-layers/layers.json", { id: "l1", parent: "../x" }),
+      "no id of letters and digits",
+    ],
+    [
+      "an image's layer elsewhere",
+      (root) => relist(root, "overlay-images/images.json", { id: "i1", layer: "../x" }),
+      "no id of letters and digits",
+    ],
+    [
+      "an id elsewhere",
+      (root) => relist(root, "overlay-images/images.json", { id: "../../i1" }),
+      "no id of letters and digits",
+    ],
+  ];
+
+  test.each(spoils)("one with %s is refused", async (_what, spoil, words) => {
+    const file = join(to, "a.squashfs");
+    writeSegment(file, store, spoil);
+    await expect(readSegment(namespace.environment, { digest: "a", file })).rejects.toThrow(words);
+  });
+
+  test("one with links as podman makes them is not", async () => {
+    const file = join(to, "a.squashfs");
+    writeSegment(file, store, (root) => {
+      relink(root, "overlay/l/LINKl1", "../l1/diff");
+      relink(root, "overlay/l/LINKl2", "../l2/diff");
+      writeFileSync(join(root, "overlay/l2/lower"), "l/LINKl1:l/LINKl3");
+      symlinkSync("/etc", join(root, "overlay/l1/diff/etc"));
+    });
+    expect(await readSegment(namespace.environment, { digest: "a", file })).toEqual(store);
+  });
 });
+
+const relink = (root: string, path: string, target: string) => {
+  rmSync(join(root, path), { recursive: true });
+  symlinkSync(target, join(root, path));
+};
+const relist = (root: string, path: string, entry: object) =>
+  writeFileSync(join(root, path), JSON.stringify([entry]));

@@ -87,7 +87,8 @@ async function verify(environment: Environment, segment: Segment, store: Store):
 
 /** Mounted, as the next job will do it, where that is possible here. */
 async function list(environment: Environment, segment: Segment): Promise<Set<string>> {
-  if ((await mount(environment, segment)).by === "nothing") return listSquashfs(environment, segment.file);
+  if ((await mount(environment, segment)).by === "nothing")
+    return new Set((await listSquashfs(environment, segment.file)).keys());
   try {
     const find = [mountpointOf(segment.digest), "-maxdepth", "3", "-printf", "%P\\n"];
     return new Set((await inside(environment, "find", find)).split("\n"));
@@ -104,13 +105,56 @@ const filesOf = (layer: string): string[] => [`overlay/${layer}/link`, `overlay/
  * @throws {Error} for a file that is no segment, or is damaged
  */
 export async function readSegment(environment: Environment, { file }: Segment): Promise<Store> {
-  const [paths, layers, images] = await Promise.all([
+  const [entries, layers, images] = await Promise.all([
     listSquashfs(environment, file),
     readFromSquashfs(environment, file, metadata.layers),
     readFromSquashfs(environment, file, metadata.images),
   ]);
+  refuseForeign(entries);
   const store = parseStore(layers, images);
-  return { ...store, layers: store.layers.filter(({ id }) => filesOf(id).every((path) => paths.has(path))) };
+  const own = store.layers.filter(({ id }) => filesOf(id).every((path) => entries.has(path)));
+  await refuseForeignLayers(
+    environment,
+    file,
+    own.map(({ id }) => `overlay/${id}`),
+    entries,
+  );
+  return { ...store, layers: own };
+}
+
+/**
+ * A layer's files are behind links, and podman follows them: those of a store lead to its own layers, and no other part
+ * of it is a link. Somebody else's could lead to the user's files.
+ *
+ * @param entries as listSquashfs gives them
+ * @throws {Error} naming the first that is no part of a store
+ */
+export function refuseForeign(entries: ReadonlyMap<string, string>): void {
+  for (const [path, kind] of entries) {
+    const [top = "", second, third] = path.split("/");
+    const isLink = top === "overlay" && second === "l" && third !== undefined;
+    const fits = isLink ? /^(l \.\.\/[0-9A-Za-z]+\/diff|-)$/ : /^[d-]$/;
+    if (!tops.has(top) || (second === undefined && kind !== "d") || !fits.test(kind))
+      throw new Error(`it has what is no part of an image store: ${JSON.stringify(path)}`);
+  }
+}
+
+const tops = new Set(["overlay", "overlay-images", "overlay-layers"]);
+
+/** Of each layer, its link's name and those of the layers below: podman makes paths of them. */
+async function refuseForeignLayers(
+  environment: Environment,
+  file: string,
+  layers: readonly string[],
+  entries: ReadonlyMap<string, string>,
+): Promise<void> {
+  const read = async (name: string) => {
+    const paths = layers.map((layer) => `${layer}/${name}`).filter((path) => entries.has(path));
+    return paths.length === 0 ? "" : await readFromSquashfs(environment, file, ...paths);
+  };
+  const [links, lower] = await Promise.all([read("link"), read("lower")]);
+  if (!/^[0-9A-Za-z]*$/.test(links) || !/^(l\/[0-9A-Za-z]+:?)*$/.test(lower))
+    throw new Error("it has layers that do not stand on layers");
 }
 
 /**

@@ -55,14 +55,32 @@ export async function unpackSquashfs(
   ]);
 }
 
-/** @returns the text of a file in an archive */
-export const readFromSquashfs = (environment: Environment, file: string, path: string): Promise<string> =>
-  inside(environment, "unsquashfs", ["-cat", file, path]);
+/** @returns the texts of files in an archive, one after the other */
+export const readFromSquashfs = (
+  environment: Environment,
+  file: string,
+  ...paths: string[]
+): Promise<string> => inside(environment, "unsquashfs", ["-cat", file, ...paths]);
 
-/** Paths in an archive, to a depth of three. */
-export async function listSquashfs(environment: Environment, file: string): Promise<Set<string>> {
-  const list = await inside(environment, "unsquashfs", ["-l", "-max-depth", "3", "-dest", "/", file]);
-  return new Set(list.split("\n").map((line) => line.replace(/^\/+/, "")));
+/**
+ * What is in an archive, to a depth of three: by its path, the letter of its type as ls(1) has it, and of a link what it
+ * leads to, such as "l ../x". A line that is no entry, as of a name of two lines, is one of no type.
+ */
+export async function listSquashfs(environment: Environment, file: string): Promise<Map<string, string>> {
+  const list = await inside(environment, "unsquashfs", ["-lln", "-max-depth", "3", "-dest", "/", file]);
+  return new Map(list.split("\n").flatMap(parseEntry));
+}
+
+/** @param line such as "lrwxrwxrwx 0/0   10 2026-11-23 10:00 //overlay/l/X -> ../x/diff"; "brw------- 0/0   7, 0 ..." */
+function parseEntry(line: string): [path: string, kind: string][] {
+  if (line === "") return [];
+  const [, type = "", text = ""] =
+    /^(\S)\S+ +\d+\/\d+ +[\d, ]+ +\d{4}-\d\d-\d\d \d\d:\d\d \/+(.*)$/.exec(line) ?? [];
+  if (type === "") return [[line, ""]];
+  if (type !== "l") return text === "" ? [] : [[text, type]];
+  const [path = "", target = "", ...more] = text.split(" -> ");
+  // A name may have the arrow in it.
+  return [[path, more.length > 0 ? "" : `${type} ${target}`]];
 }
 
 /** Bytes that the files of an archive take when they are unpacked. */

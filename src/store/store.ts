@@ -82,11 +82,20 @@ export function parseStore(layers: string, images: string, place = ""): Store {
   };
 }
 
+const isId = (id: unknown): boolean => /^[0-9A-Za-z]{1,128}$/.test(String(id));
+
 const isListed = (entry: unknown): boolean =>
   typeof entry === "object" &&
   entry !== null &&
   "id" in entry &&
-  /^[0-9A-Za-z]{1,128}$/.test(String(entry.id));
+  [entry.id, ...others(entry)].every((id) => isId(id));
+
+/** The layers that a layer or an image names; an empty name is as none. */
+function others({ parent, layer, "mapped-layers": mapped }: Record<string, unknown>): unknown[] {
+  return [parent, layer, ...(Array.isArray(mapped) ? mapped : [mapped])].filter(
+    (id) => id !== undefined && id !== null && id !== "",
+  );
+}
 
 /** Part of a store. */
 export interface Added {
