@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { restoreCache } from "@actions/cache";
 import { expect, jest, test } from "@jest/globals";
-import { clearTransit, transitDirectory } from "../../src/cache/restore.ts";
+import { clearTransit, fetchEntry, transitDirectory } from "../../src/cache/restore.ts";
 import { upload } from "../../src/cache/upload.ts";
 import { useCacheDesk } from "../support/cache-desk.ts";
 import { write } from "../support/stores.ts";
@@ -22,6 +22,21 @@ test("a segment is saved, alone, and nothing stays in the transit directory", as
   await clearTransit(desk.temporary);
   expect(existsSync(transit)).toBe(false);
   await clearTransit(desk.temporary);
+});
+
+test("other users can read it neither before it is saved nor when it is back", async () => {
+  const transit = transitDirectory(desk.temporary);
+  const modes: number[] = [];
+  const look = () => modes.push(statSync(transit).mode & 0o777);
+  await upload("key-1", desk.temporary, async (to) => {
+    look();
+    await pack(to);
+  });
+  const file = join(desk.temporary, "segment");
+  expect(await fetchEntry("key-1", [file], desk.temporary)).toBeUndefined();
+  look();
+  expect(modes).toEqual([0o700, 0o700]);
+  expect(readFileSync(file, "utf8")).toBe("bytes");
 });
 
 test("what the cache has is not packed", async () => {

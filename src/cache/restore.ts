@@ -130,6 +130,8 @@ export async function fetchEntry(
   temporary: string,
 ): Promise<string | undefined> {
   const transit = transitDirectory(temporary);
+  // For the user alone, as what it will go to.
+  await mkdir(transit, { recursive: true, mode: 0o700 });
   const { result: found, fault } = await ask(downloadSeconds, "The download", () =>
     restoreCache([transit], key, [], { segmentTimeoutInMs: stallSeconds * 1000 }),
   );

@@ -39,7 +39,8 @@ export async function upload(
   if (there.result === key) return notSaved(`The cache has ${key} already: nothing to save`);
   // Only the new segment may be in it.
   await clearTransit(temporary);
-  await mkdir(transit, { recursive: true });
+  // Its mode is in the entry, and so also where that is brought back. Other users could read the images of a store else.
+  await mkdir(transit, { recursive: true, mode: 0o700 });
   try {
     await pack(transit);
     const bytes = await sizeOf(transit);
