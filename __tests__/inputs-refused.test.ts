@@ -130,7 +130,7 @@ test.each(refused)("%s %j is refused", (name, value, expected) => {
 
 /** Inputs of which every value is taken, and why. */
 const free = {
-  "github-token": "tokens have no form that is promised",
+  "github-token": "tokens have no form that is promised, but that they are one word: inputs-hostile.test.ts",
   "nix-config": "Nix itself says what is wrong with its settings",
   "cache-images": "any text is a pattern; one that matches nothing saves nothing",
   "job-status": "the runner's own word",

@@ -109,6 +109,9 @@ export function loadInputs(
 function readInputs(read: Read): Inputs {
   const githubToken = read("github-token");
   if (githubToken !== "") setSecret(githubToken);
+  // It is a word of nix.conf(5).
+  if (/[\s\p{Cc}]/u.test(githubToken))
+    throw new Error("Invalid github-token: it has blanks or line breaks in it. Give the token alone.");
   return {
     flake: flake(read("flake"), read("rev")),
     nix: nix(read, githubToken),
