@@ -33,6 +33,10 @@ test("where the kernel may not be asked, squashfuse mounts a segment, read-only,
   const file = `${mountpointOf("aaaaaaaaaaaa")}/overlay/la/diff/file of la`;
   expect(await inside(environment, "cat", [file])).toBe("la");
   expect((await tryInside(environment, "touch", [file])).stderr).toContain("Read-only file system");
+  const mounts = (await inside(environment, "cat", ["/proc/self/mounts"])).split("\n");
+  expect(mounts.find((line) => line.includes(` ${mountpointOf("aaaaaaaaaaaa")} `))).toMatch(
+    / fuse\.\S+ (?=\S*\bnosuid,)\S*\bnodev,/,
+  );
   await unmount(environment, "aaaaaaaaaaaa");
   expect(await inside(environment, "ls", ["-A", mountpointOf("aaaaaaaaaaaa")])).toBe("");
   // Nor is it an error when there is nothing to take away.
