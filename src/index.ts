@@ -23,6 +23,9 @@ async function fail(thrown: unknown): Promise<void> {
   await summarizeFailure(remembered(), message(thrown));
 }
 
+// Nobody else may write what is made here, whatever the runner's own mask is; that of a container may be 0.
+process.umask(process.umask() | 0o022);
+
 const state = loadState();
 const [, , verb, ...args] = process.argv;
 if (verb === "doctor") {

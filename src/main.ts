@@ -1,4 +1,4 @@
-import { readdir, realpath } from "node:fs/promises";
+import { mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { group } from "@actions/core";
 import { beside } from "./beside.ts";
@@ -33,6 +33,7 @@ export async function main(place: Place): Promise<void> {
   remember({ keep: inputs.keep });
   // AppArmor knows programs by their paths without links.
   const home = join(await realpath(place.temporary), "podman-rootless");
+  await mkdir(home, { recursive: true, mode: 0o700 });
   const storageRoot = resolvePath(inputs.storageRoot ?? storesDirectory(), place.workspace);
   if (inputs.summary) remember({ summary: { name: inputs.cache.name, wishes: inputs.runner, storageRoot } });
   const places = { storageRoot, runtimeDirectory: await runtimeDirectory(), home };
