@@ -66,9 +66,7 @@ test.each([
     const { code, text } = await audit({ status: 405 }, ...(option === "" ? [] : [option]));
     expect({ code, text }).toEqual({
       code: expected,
-      text: expect.stringMatching(
-        /^nothing is known: the advisory service does not answer \(405 Method Not Allowed/,
-      ),
+      text: expect.stringMatching(/^nothing is known: the advisory service does not answer \(.+\)\n$/),
     });
   },
   30_000,

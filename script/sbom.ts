@@ -1,67 +1,101 @@
 // Writes dist/sbom.cdx.json, or that of another folder that is named: the packages that licenses.txt there says are in the
-// bundle, as CycloneDX. It is npm's own list, without what differs from one run to the next.
-import { execFileSync } from "node:child_process";
+// bundle, as CycloneDX 1.5. It is made of the lock file alone: npm's own list differs by its version, its time and the
+// folder's name, and Debian's npm has none.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-interface Component {
-  "bom-ref": string;
-  name: string;
+/** What these lines read of an entry of package-lock.json. */
+interface Entry {
   version: string;
-  properties?: { name: string }[];
-  externalReferences?: { type: string }[];
-}
-interface Bom {
-  serialNumber?: string;
-  metadata: { timestamp?: string; tools?: unknown; component: Component };
-  components: Component[];
-  dependencies: { ref: string; dependsOn?: string[] }[];
+  /** `sha512-` and base64. */
+  integrity?: string;
+  /** An SPDX expression. */
+  license?: string;
+  dev?: boolean;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
 }
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [folder = join(root, "dist")] = process.argv.slice(2);
 
-const args = ["sbom", "--sbom-format", "cyclonedx", "--package-lock-only"];
-const bom = JSON.parse(execFileSync("npm", args, { cwd: root, encoding: "utf8", maxBuffer: 2 ** 26 })) as Bom;
+const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+  packages: Record<string, Entry>;
+};
+const product = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const lines = new Set(readFileSync(join(folder, "licenses.txt"), "utf8").split("\n"));
-const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-  packages: Record<string, { version: string }>;
+
+const nameOf = (path: string): string =>
+  path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
+
+const named = Object.keys(packages).filter((path) => path !== "" && lines.has(nameOf(path)));
+const own = named.filter((path) => !packages[path]?.dev);
+// A package that asks for another where it is there, as debug does, takes one of the tools' into the bundle.
+const tools = named.filter(
+  (path) => path === `node_modules/${nameOf(path)}` && !own.some((one) => nameOf(one) === nameOf(path)),
+);
+const bundled = [...own, ...tools];
+
+const referenceOf = (path: string): string =>
+  `${path === "" ? product.name : nameOf(path)}@${packages[path]?.version}`;
+
+/** Where a package at a path finds another, as node does: in its own node_modules, or in those above. */
+function resolve(path: string, dependency: string): string | undefined {
+  for (let at = path; ; at = at.slice(0, Math.max(at.lastIndexOf("/node_modules/"), 0))) {
+    const found = `${at === "" ? "" : `${at}/`}node_modules/${dependency}`;
+    if (packages[found] !== undefined) return found;
+    if (at === "") return undefined;
+  }
+}
+
+const dependsOn = (path: string): string[] => {
+  const { dependencies, optionalDependencies, peerDependencies } = packages[path] ?? {};
+  const names = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
+  const paths = names.map((dependency) => resolve(path, dependency));
+  return sorted(paths.flatMap((found) => (found && bundled.includes(found) ? [referenceOf(found)] : [])));
 };
 
-// A package that asks for another where it is there, as debug does, takes one of the tools' into the bundle.
-const isTool = ({ properties = [] }: Component) =>
-  properties.some(({ name }) => name === "cdx:npm:package:development");
-const isTop = ({ name, version }: Component) => lock.packages[`node_modules/${name}`]?.version === version;
-const components = bom.components.filter((one) => lines.has(one.name) && (!isTool(one) || isTop(one)));
+const sorted = (texts: readonly string[]): string[] => [...new Set(texts)].sort();
 
-const byText = (a: string, b: string) => (a < b ? -1 : Number(a > b));
-const { component } = bom.metadata;
-const kept = new Set([component, ...components].map((one) => one["bom-ref"]));
+const licences = (expression: string | undefined) =>
+  expression === undefined
+    ? {}
+    : { licenses: [/ /.test(expression) ? { expression } : { license: { id: expression } }] };
+
+const component = (type: "application" | "library", of: string, version: string) => ({
+  "bom-ref": `${of}@${version}`,
+  type,
+  name: of,
+  version,
+  purl: `pkg:npm/${of.replace("@", "%40")}@${version}`,
+});
+
+const byReference = new Map(bundled.map((path) => [referenceOf(path), path]));
+const references = sorted([...byReference.keys()]);
 const made = {
-  ...bom,
-  // Of this run, of this npm, and of the folder's name.
-  serialNumber: undefined,
+  $schema: "http://cyclonedx.org/schema/bom-1.5.schema.json",
+  bomFormat: "CycloneDX",
+  specVersion: "1.5",
+  version: 1,
   metadata: {
-    ...bom.metadata,
-    timestamp: undefined,
-    tools: undefined,
-    component: { ...component, name: "podman-rootless" },
+    component: { ...component("application", product.name, product.version), ...licences(product.license) },
   },
-  components: components
-    .map((one) => ({
-      ...one,
-      properties: undefined,
-      // Where it was fetched from is up to the registry that npm is set to.
-      externalReferences: one.externalReferences?.filter(({ type }) => type !== "distribution"),
-    }))
-    .sort((a, b) => byText(a["bom-ref"], b["bom-ref"])),
-  dependencies: bom.dependencies
-    .filter(({ ref }) => kept.has(ref))
-    .map(({ ref, dependsOn = [] }) => ({
-      ref,
-      dependsOn: dependsOn.filter((one) => kept.has(one)).sort(byText),
-    }))
-    .sort((a, b) => byText(a.ref, b.ref)),
+  components: references.map((reference) => {
+    const path = byReference.get(reference) ?? "";
+    const { version: its = "", integrity = "", license } = packages[path] ?? {};
+    return {
+      ...component("library", nameOf(path), its),
+      hashes: [
+        { alg: "SHA-512", content: Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex") },
+      ],
+      ...licences(license),
+    };
+  }),
+  dependencies: [
+    { ref: `${product.name}@${product.version}`, dependsOn: dependsOn("") },
+    ...references.map((ref) => ({ ref, dependsOn: dependsOn(byReference.get(ref) ?? "") })),
+  ],
 };
 writeFileSync(join(folder, "sbom.cdx.json"), `${JSON.stringify(made, null, 2)}\n`);
